@@ -50,7 +50,7 @@ struct op {
 
 /* What an op is checked against, and what it says. */
 struct op_extra {
-    char *text; /* owned by the trace; NULL: none */
+    char *text;       /* owned by the trace; NULL: none */
     uint8_t ret_base; /* enum op_base of ret; BASE_NONE: a plain number or -errno */
     uint64_t ret;
     uint64_t faults;
@@ -77,9 +77,10 @@ struct trace_reader;
 
 /* path "-" is standard input. The header is read at once. */
 enum err trace_open(struct trace_reader **, const char *path, struct error *);
-/* From memory (the bytes stay the caller's and must outlive the reader); name stands in messages. */
-enum err trace_open_memory(struct trace_reader **, const void *bytes, size_t size,
-                           const char *name, struct error *);
+/* From memory (the bytes stay the caller's and must outlive the reader); name stands in messages.
+ */
+enum err trace_open_memory(struct trace_reader **, const void *bytes, size_t size, const char *name,
+                           struct error *);
 void trace_close(struct trace_reader *);
 const struct trace_header *trace_reader_header(const struct trace_reader *);
 /* The next op: 1, at the end 0, on an error -1 with *error filled. *extra (may be NULL) is valid
@@ -115,7 +116,8 @@ enum trace_form {
 struct trace_writer;
 
 /* The compression follows the path's end: .gz, .zst, else none; "-" is standard output. A file is
- * written beside its place and renamed at trace_writer_close, so that nothing is ever half there. */
+ * written beside its place and renamed at trace_writer_close, so that nothing is ever half there.
+ */
 enum err trace_writer_open(struct trace_writer **, const char *path, enum trace_form,
                            const struct trace_header *, struct error *);
 enum err trace_write(struct trace_writer *, const struct op *, const struct op_extra *extra,

@@ -28,7 +28,8 @@ struct error {
     char reason[256];
 };
 
-/* Fills *e (may be NULL: then only the code counts) and returns code. file and field may be NULL. */
+/* Fills *e (may be NULL: then only the code counts) and returns code. file and field may be NULL.
+ */
 enum err error_set(struct error *e, enum err code, const char *file, uint64_t line,
                    const char *field, const char *format, ...)
     __attribute__((format(printf, 6, 7)));

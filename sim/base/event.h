@@ -31,7 +31,7 @@ typedef uint64_t ev_cycles;
 typedef uint64_t ev_hex; /* flags, error codes */
 typedef int64_t ev_int;  /* a signed result, -errno included */
 typedef bool ev_flag;
-typedef uint32_t ev_enum; /* which enum: the field's doc says */
+typedef uint32_t ev_enum;    /* which enum: the field's doc says */
 typedef const char *ev_name; /* a string constant with static storage: a policy, a list */
 
 enum event_kind {
@@ -115,8 +115,8 @@ struct bus {
     bool on; /* somebody listens: events are made and numbered */
     unsigned count;
     struct listener listener[BUS_LISTENERS];
-    uint64_t stop_at;          /* after the event with this seq, call stop; 0: never */
-    void (*stop)(void *ctx);   /* does not return: leaves the op in the middle */
+    uint64_t stop_at;        /* after the event with this seq, call stop; 0: never */
+    void (*stop)(void *ctx); /* does not return: leaves the op in the middle */
     void *stop_ctx;
 };
 

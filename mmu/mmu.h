@@ -1,0 +1,202 @@
+/* mmu.h: the door to memory: translation lookaside buffers, paging-structure caches, page walker.
+ *
+ * An access either is done completely or returns false with a fault described; nothing above is
+ * ever called back. The kernel changes tables in RAM and then says what to forget (mmu_invlpg,
+ * mmu_load_cr3); the MMU keeps stale entries until then, as the architecture allows.
+ *
+ *     va ──▶ L1 dTLB ──miss──▶ L2 TLB ──miss──▶ paging-structure caches ──▶ walk ──▶ fill both
+ *
+ * Semantics of the counts: set = page number mod sets; the second level is looked up, and its
+ * recency updated, only on a first-level miss; a second-level hit fills the first level; a miss
+ * fills both; nothing is back-invalidated; invalid ways are filled first, lowest way first.
+ */
+#ifndef MEMWALK_MMU_MMU_H
+#define MEMWALK_MMU_MMU_H
+
+#include "mmu/pte.h"
+#include "mmu/ram.h"
+#include "sim/base/event.h"
+
+/* ---- configuration ---- */
+
+enum repl_policy {
+    REPL_LRU,
+    REPL_FIFO,
+    REPL_PLRU, /* tree; ways must be a power of two */
+    REPL_RANDOM,
+    REPL_SRRIP, /* 2-bit re-reference prediction */
+    REPL_POLICIES
+};
+extern const char *const repl_name[REPL_POLICIES]; /* "lru", "fifo", … */
+extern const char *const repl_doc[REPL_POLICIES];
+
+struct tlb_config {
+    uint32_t sets, ways; /* sets need not be a power of two */
+    uint32_t repl;       /* enum repl_policy */
+    uint32_t hit_cycles; /* added when this level answers */
+};
+
+enum { TLB_L1D, TLB_L2, TLB_LEVELS };
+
+struct mmu_config {
+    struct tlb_config tlb[TLB_LEVELS];
+    uint32_t psc_entries[LEVELS_MAX + 1]; /* by level of the entry held: [2] PDE … ; 0: none */
+    uint32_t walk_read_cycles;            /* each entry that the walker reads */
+    uint32_t data_cycles;                 /* each access to data, after translation */
+    uint32_t maxphyaddr;                  /* physical address bits, 36 to 52 */
+    bool front_cache;                     /* host speed only; changes no figure */
+    bool classify;                        /* tell cold, capacity and conflict misses apart */
+};
+
+/* ---- registers ---- */
+
+#define CR0_WP    ((uint64_t)1 << 16)
+#define CR4_PSE   ((uint64_t)1 << 4)
+#define CR4_PAE   ((uint64_t)1 << 5)
+#define CR4_PGE   ((uint64_t)1 << 7)
+#define CR4_LA57  ((uint64_t)1 << 12)
+#define CR4_PCIDE ((uint64_t)1 << 17)
+#define CR4_SMEP  ((uint64_t)1 << 20)
+#define CR4_SMAP  ((uint64_t)1 << 21)
+#define EFER_NXE  ((uint64_t)1 << 11)
+
+struct mmu_regs {
+    uint64_t cr0, cr3, cr4, efer;
+    bool user; /* CPL 3 */
+    bool ac;   /* EFLAGS.AC: supervisor may touch user pages although SMAP is on */
+    unsigned maxphyaddr;
+};
+
+/* 4, or 5 with CR4.LA57. */
+static inline unsigned mmu_levels(const struct mmu_regs *regs)
+{
+    return regs->cr4 & CR4_LA57 ? 5 : 4;
+}
+
+/* ---- faults and translations ---- */
+
+enum { VECTOR_GP = 13, VECTOR_PF = 14 };
+
+struct mmu_fault {
+    va_t va; /* the byte that faults: goes into CR2 */
+    uint32_t vector;
+    uint32_t error; /* PF_ bits */
+    unsigned level; /* where the walk ended, 0: before the walk (not canonical) */
+    enum access access;
+};
+
+/* Rights of a translation, all levels taken together; also kept in TLB entries. */
+enum tlb_flag {
+    TLB_WRITE = 1,
+    TLB_USER = 2,
+    TLB_EXEC = 4,
+    TLB_DIRTY = 8,
+    TLB_GLOBAL = 16,
+};
+
+struct translation {
+    pa_t pa;
+    uint64_t page_size; /* 4 KiB, 2 MiB, 1 GiB */
+    uint32_t flags;     /* enum tlb_flag */
+};
+
+/* ---- the walk, in three steps ---- */
+
+struct walk_step {
+    unsigned level; /* 5 … 1 */
+    unsigned index;
+    pa_t pa;
+    pte_t entry;
+};
+
+struct walk {
+    va_t va;
+    bool canonical;
+    bool present;   /* step[steps-1] maps a page */
+    bool reserved;  /* some entry on the way has a reserved bit set */
+    unsigned steps; /* entries read */
+    struct walk_step step[LEVELS_MAX];
+    struct translation to; /* where present */
+};
+
+/* Only reads, and records each entry. */
+void walk_read(const struct ram *, const struct mmu_regs *, va_t, struct walk *);
+/* Only decides: true, or false with the #PF error code. Causes in hardware's priority. */
+bool walk_judge(const struct walk *, const struct mmu_regs *, enum access, uint32_t *pf_error);
+/* Only writes A (and D for a write) where still clear. */
+void walk_commit(struct ram *, struct env *, struct walk *, enum access);
+
+/* ---- counters: plain fields, always exact ---- */
+
+enum miss_class { MISS_COLD, MISS_CAPACITY, MISS_CONFLICT, MISS_CLASSES };
+
+struct tlb_counters {
+    uint64_t lookups, hits, misses, fills, evictions, invalidations;
+    uint64_t by_class[MISS_CLASSES]; /* all 0 unless configured */
+};
+
+struct mmu_counters {
+    struct tlb_counters tlb[TLB_LEVELS];
+    uint64_t accesses; /* within one page each; an access across two pages counts two */
+    uint64_t loads, stores, fetches;
+    uint64_t bytes;
+    uint64_t walks;      /* completed or faulting */
+    uint64_t walk_reads; /* entries read from RAM */
+    uint64_t psc_lookups, psc_hits;
+    uint64_t ad_writes; /* entries in which A or D was set */
+    uint64_t faults;
+    cycles_t cycles_tlb, cycles_walk, cycles_data; /* sums of what was charged */
+};
+
+/* ---- the MMU of one CPU ---- */
+
+struct mmu;
+
+/* Allocates from env's arena. NULL: no memory. The configuration was checked by mmu_config_check.
+ */
+struct mmu *mmu_new(struct env *, struct ram *, const struct mmu_config *);
+/* false with a reason (static text) and the field's name where the configuration makes no sense. */
+bool mmu_config_check(const struct mmu_config *, const char **field, const char **reason);
+
+struct mmu_regs *mmu_regs(struct mmu *);
+const struct mmu_counters *mmu_counters(const struct mmu *);
+
+/* Reads into or writes from buf (NULL: only touches), n bytes, n > 0; may cross pages. On a fault
+ * nothing of the access is stored. Cycles go to env's clock and to the counters. */
+bool mmu_access(struct mmu *, va_t, void *buf, size_t n, enum access, struct mmu_fault *);
+/* Touches one byte at each of va[0 .. n) and returns how many were done; fewer than n: *fault. The
+ * same counts as n calls of mmu_access, faster. */
+size_t mmu_touch(struct mmu *, const va_t *va, size_t n, enum access, struct mmu_fault *);
+
+/* Reads tables but leaves no trace: no event, no A/D, no recency, no time. false: not mapped. */
+bool mmu_probe(const struct mmu *, va_t, struct translation *);
+
+void mmu_load_cr3(struct mmu *, pa_t root); /* empties the TLBs but for global entries */
+void mmu_invlpg(struct mmu *, va_t);
+/* Must be called after ram_restore: host pointers may be stale. Changes no figure. */
+void mmu_forget_host(struct mmu *);
+
+/* ---- inspection: copies out, changes nothing ---- */
+
+struct tlb_line {
+    bool valid;
+    vpn_t vpn; /* first page it maps */
+    pfn_t pfn;
+    uint64_t page_size;
+    uint32_t flags; /* enum tlb_flag */
+    uint32_t rank;  /* 0: the policy would throw this way out first */
+};
+
+const struct tlb_config *mmu_tlb_config(const struct mmu *, unsigned level); /* TLB_L1D, TLB_L2 */
+void mmu_tlb_line(const struct mmu *, unsigned level, uint32_t set, uint32_t way,
+                  struct tlb_line *);
+
+struct psc_line {
+    bool valid;
+    va_t va;    /* first address that it covers */
+    pa_t table; /* the table it points to */
+};
+uint32_t mmu_psc_entries(const struct mmu *, unsigned level);
+void mmu_psc_line(const struct mmu *, unsigned level, uint32_t slot, struct psc_line *);
+
+#endif
