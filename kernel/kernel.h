@@ -1,0 +1,160 @@
+/* kernel.h: the toy kernel: processes, areas, system calls, the page fault handler, frames.
+ *
+ * The kernel edits real page tables in simulated RAM and tells the MMU what to forget. It never
+ * calls upwards: whoever runs a program (sim/machine.c) brings a fault here and then retries.
+ */
+#ifndef MEMWALK_KERNEL_KERNEL_H
+#define MEMWALK_KERNEL_KERNEL_H
+
+#include "kernel/uapi.h"
+#include "mmu/mmu.h"
+#include "sim/base/err.h"
+
+struct kernel;
+struct process;
+
+/* One processor. The machine owns an array of them; the kernel schedules processes on them. */
+struct cpu {
+    unsigned id;
+    struct mmu *mmu;
+    struct process *current; /* NULL before the first process runs */
+};
+
+/* ---- configuration ---- */
+
+struct kernel_config {
+    /* Where things lie in a process; the defaults are what setarch -R shows on Linux. */
+    va_t image_start;         /* program text, data, bss */
+    uint64_t image_bytes;     /* from image_start to the initial break or below it */
+    va_t heap_start;          /* the initial break (heap0) */
+    va_t mmap_top;            /* mappings are placed top-down below this (mmap_low) */
+    va_t stack_top;           /* first byte above the stack area */
+    uint64_t stack_bytes;     /* initial size of the stack area */
+    uint64_t stack_limit;     /* RLIMIT_STACK */
+    uint64_t ram_claim;       /* RAM that overcommit mode 0 believes in; 0: the machine's own */
+    uint64_t max_areas;       /* vm.max_map_count */
+    uint64_t reserved_frames; /* frames at the bottom of RAM that the kernel image owns */
+    /* Costs. */
+    uint32_t syscall_cycles; /* entry and exit */
+    uint32_t fault_cycles;   /* entry, area lookup and exit of a page fault */
+    uint32_t zero_cycles;    /* filling one frame with zeroes */
+    uint32_t entry_cycles;   /* the kernel writes one entry of a table */
+};
+
+/* ---- life ---- */
+
+/* Takes RAM over: reserves its own frames and builds the kernel half of the address space (mapped
+ * supervisor-only, shared by all processes). NULL with *error: no memory, or RAM too small. */
+struct kernel *kernel_new(struct env *, struct ram *, struct cpu *cpus, unsigned count,
+                          const struct kernel_config *, struct error *);
+
+/* A new process with the standard layout; its pid (from 1), or -errno. */
+int64_t kernel_spawn(struct kernel *, const char *name);
+/* Makes pid run on cpu: loads CR3 where the address space differs. 0 or -ESRCH. */
+int kernel_switch(struct kernel *, struct cpu *, uint16_t pid);
+/* Ends a process and frees all that it owns. */
+void kernel_exit(struct kernel *, struct cpu *, uint16_t pid);
+
+/* ---- the two doors ---- */
+
+/* For the process that runs on cpu. The result, or -errno. */
+int64_t kernel_syscall(struct kernel *, struct cpu *, uint64_t nr, const uint64_t arg[6]);
+
+struct lx_siginfo {
+    int signal; /* 0: none */
+    unsigned code;
+    va_t va;
+};
+
+enum fault_outcome {
+    FAULT_MINOR,    /* a frame was found without reading a disk: retry */
+    FAULT_MAJOR,    /* retry */
+    FAULT_SPURIOUS, /* the tables already allow it: retry */
+    FAULT_SIGNAL,   /* the program did something wrong */
+    FAULT_KILLED,   /* out of memory: the process is gone */
+    FAULT_OUTCOMES
+};
+extern const char *const fault_outcome_name[FAULT_OUTCOMES];
+
+/* FAULT_MINOR to FAULT_SPURIOUS: retry; else *info says which signal the process got. A killed
+ * process has no memory left; every further call for it fails. */
+enum fault_outcome kernel_fault(struct kernel *, struct cpu *, const struct mmu_fault *,
+                                struct lx_siginfo *info);
+
+/* ---- inspection: copies out, changes nothing ---- */
+
+struct area_info {
+    va_t start, end;
+    uint32_t prot;     /* LX_PROT_ */
+    uint32_t flags;    /* LX_MAP_ */
+    const char *name;  /* "[heap]", "[stack]", a path; "" for anonymous memory */
+    uint64_t offset;   /* as maps prints it */
+    uint64_t resident; /* pages of it that have a frame */
+};
+
+enum frame_use {
+    FRAME_FREE,
+    FRAME_RESERVED, /* the kernel's own */
+    FRAME_TABLE,    /* a page table of a process or of the kernel half */
+    FRAME_ANON,     /* private memory of a process */
+    FRAME_USES
+};
+extern const char *const frame_use_name[FRAME_USES];
+
+struct frame_info {
+    enum frame_use use;
+    uint16_t pid;  /* owner; 0: the kernel */
+    uint8_t level; /* of a table */
+    va_t va;       /* page it backs, or first address that the table maps */
+    uint32_t refs; /* entries that map it */
+};
+
+struct process_info {
+    uint16_t pid, parent;
+    const char *name;
+    bool killed;
+    pa_t root; /* of its tables: CR3 */
+    va_t heap_start, brk;
+    uint64_t resident; /* pages with a frame */
+    uint64_t resident_peak;
+    uint64_t virtual_pages;
+    uint64_t tables; /* frames of its own tables, the root included, kernel half not */
+    uint64_t faults_minor, faults_major;
+};
+
+struct kernel_counters {
+    uint64_t syscalls;
+    uint64_t brk, mmap, munmap, mremap, mprotect, madvise, other;
+    uint64_t failed; /* returned -errno, or a brk that did not move */
+    uint64_t faults_minor, faults_major, faults_spurious, segv_maperr, segv_accerr, oom_kills;
+    uint64_t frames_allocated, frames_freed, frames_zeroed;
+    uint64_t tables_made, tables_freed;
+    uint64_t entry_writes;
+    uint64_t invlpgs;
+    uint64_t areas_peak, frames_peak;
+    cycles_t cycles_syscall, cycles_fault;
+};
+
+const struct kernel_counters *kernel_counters(const struct kernel *);
+/* Process number i in order of pid, i < count. */
+size_t kernel_processes(const struct kernel *);
+bool kernel_process(const struct kernel *, uint16_t pid, struct process_info *);
+bool kernel_process_at(const struct kernel *, size_t i, struct process_info *);
+/* Area number i of a process in address order; false beyond the last. */
+size_t kernel_areas(const struct kernel *, uint16_t pid);
+bool kernel_area(const struct kernel *, uint16_t pid, size_t i, struct area_info *);
+/* The area that holds va. */
+bool kernel_area_at(const struct kernel *, uint16_t pid, va_t, struct area_info *);
+void kernel_frame(const struct kernel *, pfn_t, struct frame_info *);
+uint64_t kernel_frames_free(const struct kernel *);
+/* Registers as the process would have them: for walks through any process's tables. */
+bool kernel_regs(const struct kernel *, uint16_t pid, struct mmu_regs *);
+
+/* /proc/PID/maps as Linux prints it; returns the length that all of it has, like snprintf. */
+size_t kernel_proc_maps(const struct kernel *, uint16_t pid, char *text, size_t size);
+
+/* Whole-kernel invariants: areas sorted and disjoint, entries within areas' rights, frames owned
+ * once, counts right, free lists disjoint. true, or false with what is wrong in why. */
+bool kernel_check(const struct kernel *, char *why, size_t size);
+
+#endif
