@@ -1,0 +1,81 @@
+/* inspect.h: looking into a machine at its present moment.
+ *
+ * Everything is copied out; nothing is changed: no event, no time, no accessed bit. The window, the
+ * reports and the tests know the inside of a machine only by this.
+ */
+#ifndef MEMWALK_SIM_INSPECT_H
+#define MEMWALK_SIM_INSPECT_H
+
+#include "sim/sim.h"
+
+const struct config *inspect_config(const struct sim *);
+cycles_t inspect_cycles(const struct sim *);
+
+/* ---- processors ---- */
+unsigned inspect_cpus(const struct sim *);
+uint16_t inspect_current(const struct sim *, unsigned cpu); /* pid that runs there; 0: none */
+const struct mmu_counters *inspect_mmu(const struct sim *, unsigned cpu);
+bool inspect_tlb(const struct sim *, unsigned cpu, unsigned level, uint32_t set, uint32_t way,
+                 struct tlb_line *);
+bool inspect_psc(const struct sim *, unsigned cpu, unsigned level, uint32_t slot,
+                 struct psc_line *);
+void inspect_regs(const struct sim *, unsigned cpu, struct mmu_regs *);
+
+/* ---- kernel ---- */
+const struct kernel_counters *inspect_kernel(const struct sim *);
+bool inspect_process(const struct sim *, uint16_t pid, struct process_info *);
+bool inspect_process_at(const struct sim *, size_t i, struct process_info *);
+bool inspect_area(const struct sim *, uint16_t pid, size_t i, struct area_info *);
+bool inspect_area_at(const struct sim *, uint16_t pid, va_t, struct area_info *);
+uint64_t inspect_frames(const struct sim *); /* in RAM */
+uint64_t inspect_frames_free(const struct sim *);
+void inspect_frame(const struct sim *, pfn_t, struct frame_info *);
+size_t inspect_maps(const struct sim *, uint16_t pid, char *text, size_t size);
+
+/* ---- memory ---- */
+void inspect_ram(const struct sim *, pa_t, void *to, size_t n);
+/* A walk through the tables of pid (not through any TLB). false: no such process. */
+bool inspect_walk(const struct sim *, uint16_t pid, va_t, struct walk *);
+/* Bytes of a process; false where a page is not mapped. */
+bool inspect_read(const struct sim *, uint16_t pid, va_t, void *to, size_t n);
+
+/* ---- the program ---- */
+/* NULL before the process's first call of the malloc family. */
+const struct alloc_counters *inspect_heap(const struct sim *, uint16_t pid);
+const char *inspect_heap_policy(const struct sim *, uint16_t pid);
+/* Every chunk in address order; false where the headers do not add up. */
+bool inspect_chunks(const struct sim *, uint16_t pid,
+                    void (*show)(void *ctx, const struct heap_chunk *), void *ctx);
+
+struct block_info {
+    uint64_t id;
+    uint16_t pid;
+    va_t start;
+    uint64_t size; /* as requested */
+    uint64_t op;   /* that made it */
+};
+size_t inspect_blocks(const struct sim *);
+/* In the order in which they were made. */
+void inspect_each_block(const struct sim *, void (*show)(void *ctx, const struct block_info *),
+                        void *ctx);
+bool inspect_block(const struct sim *, uint16_t pid, uint64_t id, struct block_info *);
+
+/* ---- the replay ---- */
+struct replay_counters {
+    uint64_t ops;
+    uint64_t by_kind[OP_COUNT];
+    uint64_t errors[MISUSE_KINDS];
+    uint64_t bytes_read, bytes_written; /* by the program's own ops */
+    cycles_t cycles_program;            /* instructions outside memory: alloc.call_cycles … */
+};
+const struct replay_counters *inspect_replay(const struct sim *);
+
+/* The op about to run or in the middle of running, and the one before; NULL: none. */
+const struct op *inspect_op(const struct sim *, uint64_t number);
+const struct op_extra *inspect_op_extra(const struct sim *, uint64_t number);
+
+/* The whole-machine checker: TLB against tables, frames against entries, entries against areas,
+ * heap against live blocks. true, or false with what is wrong in why. */
+bool inspect_check(const struct sim *, char *why, size_t size);
+
+#endif
