@@ -20,10 +20,10 @@ enum op_kind {
 
 /* What v[0] (base) or the target's address (to_base) counts from. */
 enum op_base {
-    BASE_NONE,  /* the op has no address; or a hint of 0 */
+    BASE_NONE,  /* the op has no address */
     BASE_BLOCK, /* offset into the block named by id (to_base: by to_id) */
-    BASE_ABS,   /* a virtual address */
-    BASE_HEAP,  /* "h+N": bytes above the initial break */
+    BASE_ABS,   /* a virtual address; 0 too, for example the hint of an mmap */
+    BASE_HEAP,  /* "h+N": bytes above the initial break; "h-N" as 2^64 - N */
     BASE_MMAP,  /* "m-N": bytes below the lowest area of the process at its start, as 2^64 - N */
 };
 
@@ -42,7 +42,7 @@ struct op {
     uint8_t to_base; /* enum op_base of the target: copy, mremap */
     uint16_t pid;    /* as in the trace; 0 where it says nothing */
     uint16_t tid;
-    uint32_t line;  /* of the file, from 1; for a document: the op's number */
+    uint32_t line;  /* of the file, from 1: where the op begins */
     uint32_t extra; /* index into the trace's extras; 0: none */
     uint64_t id;    /* block; 0 is NULL */
     uint64_t v[5];  /* see ops.def; copy: v[3] is to_off or to_addr, v[4] is to_id */
@@ -50,14 +50,15 @@ struct op {
 
 /* What an op is checked against, and what it says. */
 struct op_extra {
-    char *text;       /* owned by the trace; NULL: none */
-    uint8_t ret_base; /* enum op_base of ret; BASE_NONE: a plain number or -errno */
+    const char *text; /* what a mark says; owned by the trace or reader; NULL: none */
+    char name[32];    /* the name of a mark; "": none */
+    uint8_t ret_base; /* BASE_HEAP, BASE_MMAP, or BASE_NONE: a plain number or -errno */
     uint64_t ret;
     uint64_t faults;
 };
 
 struct op_info {
-    const char *name, *doc;
+    const char *name, *doc; /* "malloc", "id = malloc(size)" */
 };
 extern const struct op_info op_info[OP_COUNT];
 
@@ -65,10 +66,11 @@ extern const struct op_info op_info[OP_COUNT];
  * values that the trace promises; both texts are JSON, owned by the reader or trace. */
 struct trace_header {
     unsigned version;
-    char *name;   /* never NULL; the file's name where the trace does not say */
-    char *doc;    /* a sentence for people, or NULL */
-    char *config; /* a JSON object as text, or NULL */
-    char *expect; /* a JSON object as text, or NULL */
+    char *name;    /* never NULL; the file's name where the trace does not say */
+    char *doc;     /* a sentence for people, or NULL */
+    char *command; /* the command line of a recorded program, or NULL */
+    char *config;  /* a JSON object as text, or NULL */
+    char *expect;  /* a JSON object as text, or NULL */
 };
 
 /* ---- reading op by op ---- */
@@ -111,6 +113,7 @@ void trace_free(struct trace *);
 enum trace_form {
     TRACE_LINES,    /* header line, then one op per line */
     TRACE_DOCUMENT, /* one JSON document */
+    TRACE_CALLS,    /* one JSON document whose ops are in the call notation of op_text */
 };
 
 struct trace_writer;
@@ -128,5 +131,9 @@ enum err trace_writer_close(struct trace_writer *, bool keep, struct error *);
 /* One op as a person would write it: "p3 = malloc(24)", "write p3[0..8]", "free(p3)"; always
  * terminated. The same notation is accepted wherever an op may stand in a trace, as a string. */
 char *op_text(const struct op *, const struct op_extra *extra, char *text, size_t size);
+/* The way back: an op from that notation. What op_text wrote in full gives the same op again.
+ * extra (may be NULL) gets the rare parts, extra->text pointing into text; op->extra is then 1
+ * where there are any. The error has no file and line. */
+enum err op_parse(const char *text, struct op *, struct op_extra *extra, struct error *);
 
 #endif
