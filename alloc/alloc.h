@@ -61,12 +61,14 @@ extern const char *const resize_how_name[RESIZE_HOWS];
 enum misuse {
     MISUSE_NONE,
     MISUSE_DOUBLE_FREE,
-    MISUSE_FOREIGN, /* not a pointer that this heap gave out */
-    MISUSE_CORRUPT, /* a header does not make sense: somebody wrote over it */
-    MISUSE_DEAD,    /* the trace works on a block that is gone */
-    MISUSE_OUTSIDE, /* the trace works beyond the block's end */
-    MISUSE_SEGV,    /* the program got SIGSEGV */
-    MISUSE_KILLED,  /* the process was killed, or has ended */
+    MISUSE_FOREIGN,   /* not a pointer that this heap gave out */
+    MISUSE_CORRUPT,   /* a header does not make sense: somebody wrote over it */
+    MISUSE_DEAD,      /* the trace works on a block that is gone */
+    MISUSE_OUTSIDE,   /* the trace works beyond the block's end */
+    MISUSE_SEGV,      /* the program got SIGSEGV */
+    MISUSE_KILLED,    /* the process was killed, or has ended */
+    MISUSE_REUSED,    /* the trace gives an id that is still live to a new block */
+    MISUSE_NO_MEMORY, /* the simulator itself has no memory for its books */
     MISUSE_KINDS
 };
 extern const char *const misuse_name[MISUSE_KINDS];

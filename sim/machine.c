@@ -1,0 +1,166 @@
+/* machine.c: the parts wired together, and the one loop that joins them: access, fault, retry. */
+#include "sim/machine.h"
+
+#include "sim/base/arena.h"
+#include "sim/base/check.h"
+
+#include <string.h>
+
+/* An access of a few bytes touches two pages, each of which may fault for a table and a copy; more
+ * retries than this mean that the kernel says "retry" without having changed anything. */
+#define RETRIES_MAX 16
+
+static enum err no_memory(struct error *e)
+{
+    return error_set(e, ERR_MEMORY, NULL, 0, NULL, "no host memory for the machine");
+}
+
+enum err machine_boot(struct machine *m, struct arena *arena, struct ram *ram, struct bus *bus,
+                      const struct config *config, struct error *e)
+{
+    m->config = *config;
+    m->config.kernel.reserved_frames = config->kernel_reserved / PAGE_SIZE;
+    m->ram = ram;
+    m->env.bus = bus;
+    m->env.arena = arena;
+    m->env.rng.state = config->seed;
+    m->cpu = arena_alloc(arena, config->cpus * sizeof(m->cpu[0]));
+    m->gone = arena_alloc(arena, GONE_MAX * sizeof(m->gone[0]));
+    if (!m->cpu || !m->gone)
+        return no_memory(e);
+    for (unsigned i = 0; i < config->cpus; i++) {
+        m->cpu[i].id = i;
+        m->cpu[i].mmu = mmu_new(&m->env, ram, &m->config.mmu);
+        if (!m->cpu[i].mmu)
+            return no_memory(e);
+    }
+    m->kernel = kernel_new(&m->env, ram, m->cpu, config->cpus, &m->config.kernel, e);
+    if (!m->kernel)
+        return e && e->code ? e->code : no_memory(e);
+    int64_t result;
+    if (!machine_program(m, 0, &result))
+        return error_set(e, ERR_VALUE, NULL, 0, "ram", "the first process cannot start: %s",
+                         lx_errno_name(result));
+    return ERR_NONE;
+}
+
+/* ---- what a program can do ---- */
+
+int machine_access(struct machine *m, va_t va, void *buf, size_t n, enum access access)
+{
+    struct cpu *cpu = &m->cpu[0];
+    struct mmu_fault fault;
+    for (unsigned tries = 0; !mmu_access(cpu->mmu, va, buf, n, access, &fault); tries++) {
+        CHECK(tries < RETRIES_MAX);
+        enum fault_outcome outcome = kernel_fault(m->kernel, cpu, &fault, &m->signal);
+        if (outcome >= FAULT_SIGNAL)
+            return m->signal.signal;
+    }
+    return 0;
+}
+
+int64_t machine_syscall(struct machine *m, uint64_t nr, const uint64_t arg[6])
+{
+    return kernel_syscall(m->kernel, &m->cpu[0], nr, arg);
+}
+
+static int user_load(void *ctx, va_t from, void *to, size_t n)
+{
+    struct program *p = ctx;
+    return machine_access(p->machine, from, to, n, ACCESS_READ);
+}
+
+static int user_store(void *ctx, va_t to, const void *from, size_t n)
+{
+    struct program *p = ctx;
+    /* A store only reads its buffer; the MMU has one signature for both directions. */
+    return machine_access(p->machine, to, (void *)(uintptr_t)from, n, ACCESS_WRITE);
+}
+
+static int64_t user_syscall(void *ctx, uint64_t nr, const uint64_t arg[6])
+{
+    struct program *p = ctx;
+    return machine_syscall(p->machine, nr, arg);
+}
+
+static int user_peek(const void *ctx, va_t from, void *to, size_t n)
+{
+    const struct program *p = ctx;
+    return machine_peek(p->machine, p->pid, from, to, n) ? 0 : -1;
+}
+
+bool machine_peek(const struct machine *m, uint16_t pid, va_t va, void *to, size_t n)
+{
+    struct mmu_regs regs;
+    if (!kernel_regs(m->kernel, pid, &regs))
+        return false;
+    unsigned char *at = to;
+    while (n) {
+        struct walk walk;
+        size_t part = min_u64(n, PAGE_SIZE - (va & PAGE_MASK));
+        walk_read(m->ram, &regs, va, &walk);
+        if (!walk.present)
+            return false;
+        ram_read(m->ram, walk.to.pa, at, part);
+        va += part;
+        at += part;
+        n -= part;
+    }
+    return true;
+}
+
+/* ---- programs ---- */
+
+static struct program *program_new(struct machine *m, uint16_t trace_pid, int64_t *result)
+{
+    struct program *p = arena_alloc(m->env.arena, sizeof(*p));
+    if (!p || m->programs == PROGRAMS_MAX) {
+        arena_free(m->env.arena, p, sizeof(*p));
+        *result = -LX_EAGAIN;
+        return NULL;
+    }
+    *result = kernel_spawn(m->kernel, "program");
+    if (lx_failed(*result)) {
+        arena_free(m->env.arena, p, sizeof(*p));
+        return NULL;
+    }
+    p->machine = m;
+    p->pid = (uint16_t)*result;
+    p->trace_pid = trace_pid;
+    p->user = (struct user){p, user_load, user_store, user_syscall, user_peek};
+    m->program[m->programs++] = p;
+    return p;
+}
+
+struct program *machine_program(struct machine *m, uint16_t trace_pid, int64_t *result)
+{
+    struct program *p = NULL;
+    for (size_t i = 0; i < m->programs && !p; i++)
+        if (m->program[i]->trace_pid == trace_pid)
+            p = m->program[i];
+    if (!p && m->programs == 1 && m->counters.ops == 0) {
+        p = m->program[0]; /* the first process is the one that the trace begins with */
+        p->trace_pid = trace_pid;
+    }
+    if (!p)
+        p = program_new(m, trace_pid, result);
+    if (!p)
+        return NULL;
+    struct process_info info;
+    if (!p->dead && (!kernel_process(m->kernel, p->pid, &info) || info.killed))
+        p->dead = true;
+    if (p->dead) {
+        *result = -LX_ESRCH;
+        return NULL;
+    }
+    *result = kernel_switch(m->kernel, &m->cpu[0], p->pid);
+    m->env.pid = p->pid;
+    return *result ? NULL : p;
+}
+
+struct heap *machine_heap(struct machine *m, struct program *p)
+{
+    if (!p->heap)
+        p->heap = heap_new(&m->env, &p->user, alloc_find(m->config.alloc), &m->config.heap);
+    return p->heap;
+}

@@ -1,0 +1,434 @@
+/* replay.c: the ops of a trace, done one by one by the program that the trace tells of.
+ *
+ * Each group of ops has one function; what a trace asks wrongly (a dead id, a byte outside its
+ * block) is told as op_error, and the replay goes on as the real program would have.
+ */
+#include "sim/replay.h"
+
+#include "sim/base/check.h"
+
+#include <string.h>
+
+/* An access of at most this many bytes is one instruction, which may cross a page border. */
+#define ONE_ACCESS 16
+
+/* What every op function is handed. */
+struct task {
+    struct machine *m;
+    struct program *p;
+    struct heap *heap; /* only for the malloc family */
+    const struct op *op;
+    uint64_t number;
+};
+
+static void complain(const struct task *t, enum misuse what, va_t pointer, uint64_t other_op)
+{
+    t->m->counters.errors[what]++;
+    EMIT(&t->m->env, op_error, .op = t->number, .what = what, .pointer = pointer,
+         .other_op = other_op);
+}
+
+va_t replay_address(const struct machine *m, uint8_t base, uint64_t value)
+{
+    switch (base) {
+    case BASE_HEAP:
+        return m->config.kernel.heap_start + value;
+    case BASE_MMAP:
+        return m->config.kernel.mmap_top + value;
+    default:
+        return value;
+    }
+}
+
+/* ---- the malloc family ---- */
+
+/* The allocator complained during its last call: pass it on, with the op that freed the block. */
+static void check_heap(const struct task *t)
+{
+    enum misuse what = t->heap->misuse;
+    if (what == MISUSE_NONE)
+        return;
+    const struct gone_block *gone = block_gone(t->m, t->p->pid, t->op->id);
+    complain(t, what, t->heap->misuse_at, gone ? gone->op : 0);
+    t->heap->misuse = MISUSE_NONE;
+}
+
+/* The id now stands for a block at start; 0 binds it to NULL, so a later free of it is free(NULL).
+ */
+static void bind(const struct task *t, va_t start, uint64_t size)
+{
+    struct block *old = block_find(t->m, t->p->pid, t->op->id);
+    if (old) {
+        struct block_info info;
+        block_get(old, &info);
+        if (info.start)
+            complain(t, MISUSE_REUSED, info.start, info.op);
+        block_remove(t->m, old);
+    }
+    if (!block_add(t->m, t->p->pid, t->op->id, start, size))
+        complain(t, MISUSE_NO_MEMORY, start, 0);
+    else if (start)
+        EMIT(&t->m->env, block_new, .id = t->op->id, .pointer = start, .size = size);
+}
+
+static void unbind(const struct task *t, struct block *b)
+{
+    struct block_info info;
+    block_get(b, &info);
+    block_remove(t->m, b);
+    if (info.start)
+        EMIT(&t->m->env, block_gone, .id = t->op->id, .pointer = info.start);
+}
+
+static uint64_t product(uint64_t a, uint64_t b)
+{
+    return a && b > UINT64_MAX / a ? UINT64_MAX : a * b;
+}
+
+static va_t allocate(const struct task *t)
+{
+    const struct op *op = t->op;
+    struct heap *h = t->heap;
+    uint64_t size = op->v[0];
+    uint64_t other = op->v[1];
+    va_t p = 0;
+    switch ((enum op_kind)op->kind) {
+    case OP_malloc:
+        return heap_malloc(h, size);
+    case OP_calloc:
+        return heap_calloc(h, other, size);
+    case OP_memalign:
+        return heap_memalign(h, other, size);
+    case OP_posix_memalign:
+        heap_posix_memalign(h, &p, other, size);
+        return p;
+    case OP_aligned_alloc:
+        return heap_aligned_alloc(h, other, size);
+    case OP_valloc:
+        return heap_valloc(h, size);
+    default:
+        return heap_pvalloc(h, size);
+    }
+}
+
+static int64_t do_allocate(const struct task *t)
+{
+    uint64_t size = t->op->kind == OP_calloc ? product(t->op->v[0], t->op->v[1]) : t->op->v[0];
+    va_t p = allocate(t);
+    check_heap(t);
+    bind(t, p, size);
+    return (int64_t)p;
+}
+
+/* A dead or unknown id. The stale pointer goes to the allocator, as in the real program, unless
+ * another block lives there now: freeing that one would spoil the rest of the trace. */
+static int64_t free_dead(const struct task *t)
+{
+    const struct gone_block *gone = block_gone(t->m, t->p->pid, t->op->id);
+    if (!gone) {
+        complain(t, MISUSE_DEAD, 0, 0);
+    } else if (block_lives_at(t->m, t->p->pid, gone->start)) {
+        complain(t, MISUSE_DOUBLE_FREE, gone->start, gone->op);
+    } else {
+        heap_free(t->heap, gone->start);
+        if (t->heap->misuse == MISUSE_NONE)
+            complain(t, MISUSE_DOUBLE_FREE, gone->start, gone->op);
+        check_heap(t);
+    }
+    return 0;
+}
+
+static int64_t do_free(const struct task *t)
+{
+    if (t->op->id == 0) {
+        heap_free(t->heap, 0);
+        return 0;
+    }
+    struct block *b = block_find(t->m, t->p->pid, t->op->id);
+    if (!b)
+        return free_dead(t);
+    struct block_info info;
+    block_get(b, &info);
+    heap_free(t->heap, info.start);
+    check_heap(t);
+    unbind(t, b);
+    return 0;
+}
+
+static int64_t do_realloc(const struct task *t)
+{
+    const struct op *op = t->op;
+    bool array = op->kind == OP_reallocarray;
+    uint64_t size = array ? product(op->v[0], op->v[1]) : op->v[0];
+    struct block *b = op->id ? block_find(t->m, t->p->pid, op->id) : NULL;
+    struct block_info old = {0};
+    if (b)
+        block_get(b, &old);
+    va_t p = array ? heap_reallocarray(t->heap, old.start, op->v[1], op->v[0])
+                   : heap_realloc(t->heap, old.start, size);
+    check_heap(t);
+    bool ended = old.start && size == 0 && !p;
+    if (!p && b && !ended)
+        return 0; /* it failed; the old block is still there */
+    if (b)
+        unbind(t, b);
+    if (!ended)
+        bind(t, p, size);
+    return (int64_t)p;
+}
+
+/* ---- the program touches memory ---- */
+
+/* What a write op stores: a value that tells the op, never 0. */
+static uint8_t op_byte(const struct task *t)
+{
+    if (t->op->kind == OP_set)
+        return (uint8_t)t->op->v[2];
+    return (uint8_t)((t->number - 1) % 255 + 1);
+}
+
+/* How much of n bytes at va is one access. */
+static size_t access_size(const struct machine *m, va_t va, uint64_t n)
+{
+    uint64_t unit = m->config.access_unit;
+    if (n <= ONE_ACCESS && n <= unit)
+        return n;
+    uint64_t in_page = PAGE_SIZE - (va & PAGE_MASK);
+    return min_u64(n, min_u64(unit - va % unit, in_page));
+}
+
+static int64_t got_signal(const struct task *t, va_t va)
+{
+    complain(t, t->m->signal.signal == LX_SIGKILL ? MISUSE_KILLED : MISUSE_SEGV, va, 0);
+    return -LX_EFAULT;
+}
+
+/* Reads, fills or fetches n bytes, access by access. */
+static int64_t sweep(const struct task *t, va_t va, uint64_t n, enum access access)
+{
+    uint8_t bytes[PAGE_SIZE];
+    if (access == ACCESS_WRITE)
+        memset(bytes, op_byte(t), min_u64(n, sizeof(bytes)));
+    for (uint64_t done = 0; done < n;) {
+        size_t part = access_size(t->m, va + done, n - done);
+        if (machine_access(t->m, va + done, access == ACCESS_FETCH ? NULL : bytes, part, access))
+            return got_signal(t, t->m->signal.va);
+        done += part;
+    }
+    return (int64_t)n;
+}
+
+static int64_t move(const struct task *t, va_t to, va_t from, uint64_t n)
+{
+    uint8_t bytes[PAGE_SIZE];
+    for (uint64_t done = 0; done < n;) {
+        size_t part = access_size(t->m, from + done, n - done);
+        part = min_u64(part, access_size(t->m, to + done, n - done));
+        if (machine_access(t->m, from + done, bytes, part, ACCESS_READ) ||
+            machine_access(t->m, to + done, bytes, part, ACCESS_WRITE))
+            return got_signal(t, t->m->signal.va);
+        done += part;
+    }
+    return (int64_t)n;
+}
+
+/* The address of [off, off + len) in a block. A dead block's old address is used, as a dangling
+ * pointer would; false: the id never was a block, or stands for NULL. */
+static bool block_place(const struct task *t, uint64_t id, uint64_t off, uint64_t len, va_t *va)
+{
+    const struct block *b = block_find(t->m, t->p->pid, id);
+    struct block_info info = {0};
+    if (b)
+        block_get(b, &info);
+    if (b && info.start) {
+        if (off > info.size || len > info.size - off)
+            complain(t, MISUSE_OUTSIDE, info.start + off, info.op);
+        *va = info.start + off;
+        return true;
+    }
+    const struct gone_block *gone = b ? NULL : block_gone(t->m, t->p->pid, id);
+    complain(t, MISUSE_DEAD, gone ? gone->start + off : off, gone ? gone->op : 0);
+    *va = gone ? gone->start + off : 0;
+    return gone != NULL;
+}
+
+static int64_t do_touch(const struct task *t)
+{
+    const struct op *op = t->op;
+    struct machine *m = t->m;
+    uint64_t n = op->v[1];
+    va_t va = replay_address(m, op->base, op->v[0]);
+    va_t to = replay_address(m, op->to_base, op->v[3]);
+    if (op->base == BASE_BLOCK && !block_place(t, op->id, op->v[0], n, &va))
+        return -LX_EFAULT;
+    if (op->kind == OP_copy && op->to_base == BASE_BLOCK &&
+        !block_place(t, op->v[4], op->v[3], n, &to))
+        return -LX_EFAULT;
+    bool reads = op->kind == OP_read || op->kind == OP_copy;
+    bool writes = op->kind == OP_write || op->kind == OP_set || op->kind == OP_copy;
+    int64_t result;
+    if (op->kind == OP_copy)
+        result = move(t, to, va, n);
+    else
+        result = sweep(t, va, n, writes ? ACCESS_WRITE : reads ? ACCESS_READ : ACCESS_FETCH);
+    if (result > 0) {
+        m->counters.bytes_read += reads ? n : 0;
+        m->counters.bytes_written += writes ? n : 0;
+    }
+    return result;
+}
+
+/* ---- system calls of the program itself ---- */
+
+static int64_t do_syscall(const struct task *t, uint64_t nr)
+{
+    const struct op *op = t->op;
+    uint64_t arg[6] = {replay_address(t->m, op->base, op->v[0]), op->v[1], op->v[2], op->v[3]};
+    if (nr == LX_NR_mmap)
+        arg[4] = UINT64_MAX; /* the file: none */
+    if (nr == LX_NR_mremap)
+        arg[4] = replay_address(t->m, op->to_base, op->v[4]);
+    return machine_syscall(t->m, nr, arg);
+}
+
+/* The C library's sbrk: the old break, or -ENOMEM. */
+static int64_t do_sbrk(const struct task *t)
+{
+    struct process_info info;
+    CHECK(kernel_process(t->m->kernel, t->p->pid, &info));
+    uint64_t arg[6] = {info.brk + t->op->v[0]};
+    if (t->op->v[0] == 0)
+        return (int64_t)info.brk;
+    int64_t now = machine_syscall(t->m, LX_NR_brk, arg);
+    return (uint64_t)now == arg[0] ? (int64_t)info.brk : -LX_ENOMEM;
+}
+
+static int64_t do_exit(const struct task *t)
+{
+    block_remove_all(t->m, t->p->pid);
+    kernel_exit(t->m->kernel, &t->m->cpu[0], t->p->pid);
+    t->p->dead = true;
+    return 0;
+}
+
+/* ---- one op ---- */
+
+static bool of_malloc_family(enum op_kind kind)
+{
+    return kind <= OP_mallopt;
+}
+
+static int64_t do_op(const struct task *t, const struct op_extra *extra)
+{
+    switch ((enum op_kind)t->op->kind) {
+    case OP_malloc:
+    case OP_calloc:
+    case OP_memalign:
+    case OP_posix_memalign:
+    case OP_aligned_alloc:
+    case OP_valloc:
+    case OP_pvalloc:
+        return do_allocate(t);
+    case OP_realloc:
+    case OP_reallocarray:
+        return do_realloc(t);
+    case OP_free:
+        return do_free(t);
+    case OP_malloc_trim:
+        return heap_trim(t->heap, t->op->v[0]);
+    case OP_mallopt:
+        return heap_mallopt(t->heap, (int)t->op->v[0], (int64_t)t->op->v[1]);
+    case OP_read:
+    case OP_write:
+    case OP_set:
+    case OP_copy:
+    case OP_fetch:
+        return do_touch(t);
+    case OP_brk:
+        return do_syscall(t, LX_NR_brk);
+    case OP_sbrk:
+        return do_sbrk(t);
+    case OP_mmap:
+        return do_syscall(t, LX_NR_mmap);
+    case OP_munmap:
+        return do_syscall(t, LX_NR_munmap);
+    case OP_mremap:
+        return do_syscall(t, LX_NR_mremap);
+    case OP_mprotect:
+        return do_syscall(t, LX_NR_mprotect);
+    case OP_madvise:
+        return do_syscall(t, LX_NR_madvise);
+    case OP_mincore:
+        return do_syscall(t, LX_NR_mincore);
+    case OP_mlock:
+        return do_syscall(t, LX_NR_mlock);
+    case OP_munlock:
+        return do_syscall(t, LX_NR_munlock);
+    case OP_fork:
+        return do_syscall(t, LX_NR_fork);
+    case OP_exit:
+        return do_exit(t);
+    case OP_mark:
+        EMIT(&t->m->env, mark, .op = t->number, .text = extra ? extra->text : NULL);
+        return 0;
+    case OP_thread_create:
+    case OP_thread_start:
+    case OP_thread_exit:
+    case OP_COUNT:
+        /* NOTE: threads of a process share one heap and one processor; only their ids are kept. */
+        return 0;
+    }
+    return 0;
+}
+
+static int64_t run(struct task *t, const struct op_extra *extra)
+{
+    int64_t result = 0;
+    t->p = machine_program(t->m, t->op->pid, &result);
+    if (!t->p) {
+        complain(t, MISUSE_KILLED, 0, 0);
+        return result;
+    }
+    if (of_malloc_family((enum op_kind)t->op->kind)) {
+        t->heap = machine_heap(t->m, t->p);
+        if (!t->heap) {
+            complain(t, MISUSE_NO_MEMORY, 0, 0);
+            return -LX_ENOMEM;
+        }
+    }
+    return do_op(t, extra);
+}
+
+/* Cycles that neither the MMU nor the kernel charged: the program's and the allocator's own. */
+static cycles_t program_cycles(const struct machine *m)
+{
+    const struct kernel_counters *k = kernel_counters(m->kernel);
+    cycles_t other = k->cycles_syscall + k->cycles_fault;
+    for (unsigned i = 0; i < m->config.cpus; i++) {
+        const struct mmu_counters *c = mmu_counters(m->cpu[i].mmu);
+        other += c->cycles_tlb + c->cycles_walk + c->cycles_data;
+    }
+    return m->env.cycle - other;
+}
+
+static uint64_t faults_so_far(const struct machine *m)
+{
+    const struct kernel_counters *k = kernel_counters(m->kernel);
+    return k->faults_minor + k->faults_major;
+}
+
+void replay_op(struct machine *m, uint64_t number, const struct op *op,
+               const struct op_extra *extra)
+{
+    struct task t = {.m = m, .op = op, .number = number};
+    m->env.op = number;
+    m->env.seq = 0;
+    uint64_t faults = faults_so_far(m);
+    EMIT(&m->env, op_begin, .op = number, .kind = op->kind, .id = op->id, .tid = op->tid);
+    int64_t result = run(&t, extra);
+    m->outcome = (struct outcome){result, faults_so_far(m) - faults};
+    m->counters.ops++;
+    m->counters.by_kind[op->kind]++;
+    m->counters.cycles_program = program_cycles(m);
+    EMIT(&m->env, op_end, .op = number, .result = result, .faults = m->outcome.faults);
+}
