@@ -33,7 +33,7 @@ TESTS        ?=
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-MAKEFLAGS += --no-builtin-rules
+MAKEFLAGS += --no-builtin-rules --no-print-directory
 SHELL := /bin/bash
 
 # ---- what Debian 12 must have ----
@@ -167,18 +167,23 @@ $(eval $(call RULE,viz,$(SRC_VIZ)))
 $(eval $(call RULE,record,$(SRC_RECORD)))
 $(eval $(call RULE,tests,$(SRC_TESTS) $(SRC_BENCH) $(SRC_FUZZ) $(SRC_HELP)))
 
-$(LIB_A): $(OBJ_LIB)
+# Which objects there are, in a file that changes when a source comes or goes.
+$B/objects: FORCE
+	@mkdir -p $(@D)
+	@echo "$(OBJ_LIB) $(OBJ_ROOF)" | cmp -s - $@ || echo "$(OBJ_LIB) $(OBJ_ROOF)" > $@
+
+$(LIB_A): $(OBJ_LIB) $B/objects
 	@echo "  AR      $@"
-	@rm -f $@ && ar rcs $@ $^
+	@rm -f $@ && ar rcs $@ $(OBJ_LIB)
 
 # Command line and window without main: tests of them link this.
-$B/roof.a: $(OBJ_ROOF)
+$B/roof.a: $(OBJ_ROOF) $B/objects
 	@echo "  AR      $@"
-	@rm -f $@ && ar rcs $@ $^
+	@rm -f $@ && ar rcs $@ $(OBJ_ROOF)
 
-$(LIB_SO): $(OBJ_LIB)
+$(LIB_SO): $(OBJ_LIB) $B/objects
 	@echo "  LD      $@"
-	@$(LINK) -shared -Wl,-soname,libmemwalk.so.$(SOMAJOR) $^ $(LIBS) -o $@
+	@$(LINK) -shared -Wl,-soname,libmemwalk.so.$(SOMAJOR) $(OBJ_LIB) $(LIBS) -o $@
 	@ln -sfn libmemwalk.so.$(VERSION) $B/libmemwalk.so.$(SOMAJOR)
 	@ln -sfn libmemwalk.so.$(SOMAJOR) $B/libmemwalk.so
 
@@ -239,8 +244,8 @@ build/deps-dev: Makefile
 
 .PHONY: demo show check tests
 demo: deps ## replay a recorded program and look at it: a report, then the window (or pictures in out/)
-	@$(MAKE) --no-print-directory all
-	@$(MAKE) --no-print-directory show
+	@$(MAKE) all
+	@$(MAKE) show
 
 show:
 	$B/memwalk run $(DEMO_TRACE)
@@ -255,7 +260,7 @@ show:
 	fi
 
 check: deps ## install what is missing, build, and run all tests (TESTS="arena mmu": only those)
-	@$(MAKE) --no-print-directory tests
+	@$(MAKE) tests
 
 tests: all $(BIN_TESTS)
 	@MEMWALK_BUILD=$B tests/run --jobs $(TEST_JOBS) --timeout $(TEST_TIMEOUT) \
@@ -296,7 +301,7 @@ bench: all $(BIN_BENCH) ## measure speed, side by side with the references
 	@for s in $(sort $(wildcard tests/bench/*.sh)); do echo "== $$s"; MEMWALK_BUILD=$B $$s || exit; done
 
 fuzz: deps-dev ## run each fuzz target for FUZZ_SECONDS=60 from its corpus
-	@$(MAKE) --no-print-directory MODE=fuzz fuzzers
+	@$(MAKE) MODE=fuzz fuzzers
 
 fuzzers: $(BIN_FUZZ)
 	@for f in $(BIN_FUZZ); do \
@@ -308,7 +313,7 @@ fuzzers: $(BIN_FUZZ)
 
 cover: deps-dev ## line coverage of the rooms by the tests; fails under COVER_MIN percent
 	@find build/cover -name '*.gcda' -delete 2>/dev/null || true
-	@$(MAKE) --no-print-directory MODE=cover tests
+	@$(MAKE) MODE=cover tests
 	@gcovr --root . --object-directory build/cover --filter '(mmu|alloc|kernel|sim|traces)/' \
 	  --exclude 'traces/record/' --fail-under-line $(COVER_MIN) --print-summary build/cover
 

@@ -68,11 +68,13 @@ static unsigned class_of(size_t size, size_t *class_size)
     return 1 + (log - 5) * 4 + (unsigned)quarter;
 }
 
+/* A chunk of at least need bytes; near the limit it is as small as it must be. */
 static bool chunk_add(struct arena *a, uint64_t need)
 {
-    uint64_t size = FIRST_CHUNK << min_u64(a->count, 6);
-    size = max_u64(min_u64(size, LAST_CHUNK), align_up(need, PIECE));
-    if (a->count == MAX_CHUNKS || size > a->limit - a->held)
+    uint64_t room = align_down(a->limit - a->held, PIECE);
+    uint64_t size = min_u64(min_u64(FIRST_CHUNK << min_u64(a->count, 6), LAST_CHUNK), room);
+    size = max_u64(size, align_up(need, PIECE));
+    if (a->count == MAX_CHUNKS || size > room)
         return false;
     uint8_t *bytes = aligned_alloc(PIECE, size);
     if (!bytes)
@@ -127,7 +129,7 @@ void *arena_alloc(struct arena *a, size_t size)
 {
     if (a->fail_in && --a->fail_in == 0)
         return NULL;
-    if (size > a->limit)
+    if (size > a->limit || size > SIZE_MAX / 4) /* beyond that the size class would not fit */
         return NULL;
     size_t class_size;
     unsigned class = class_of(size, &class_size);

@@ -9,8 +9,8 @@
  *   [ head | bytes … used | … ]  [ bytes … used | … ]
  *     free lists, totals: travel in time with the rest
  *
- * Freed memory is kept in lists by size (powers of two from 32 bytes) inside the arena.
- * Memory comes zeroed. Alignment is 16 bytes (64 from 64 bytes up).
+ * Freed memory is kept in lists by size class (four to each doubling, from 32 bytes) inside the
+ * arena. Memory comes zeroed. Alignment is 16 bytes (64 from 64 bytes up).
  */
 #ifndef MEMWALK_BASE_ARENA_H
 #define MEMWALK_BASE_ARENA_H

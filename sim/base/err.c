@@ -6,19 +6,40 @@
 #include <stdarg.h>
 #include <string.h>
 
+/* A message may quote a hostile file: what could steer a terminal is shown as '?', and a UTF-8
+ * character that was cut by the end of the buffer is dropped. */
+static void text_tame(char *text)
+{
+    size_t length = strlen(text);
+    size_t start = length;
+    while (start > 0 && length - start < 3 && ((unsigned char)text[start - 1] & 0xc0) == 0x80)
+        start--;
+    unsigned char lead = start > 0 ? (unsigned char)text[start - 1] : 0;
+    size_t wanted = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : lead >= 0xc0 ? 1 : 0;
+    if (length - start < wanted)
+        text[start - 1] = '\0';
+    for (char *c = text; *c; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            *c = '?';
+}
+
+/* Built aside first: file, field and the format's arguments may be those of *e itself. */
 enum err error_set(struct error *e, enum err code, const char *file, uint64_t line,
                    const char *field, const char *format, ...)
 {
     if (!e)
         return code;
-    e->code = code;
-    e->line = line;
-    snprintf(e->file, sizeof(e->file), "%s", file ? file : "");
-    snprintf(e->field, sizeof(e->field), "%s", field ? field : "");
+    struct error fresh = {.code = code, .line = line};
+    snprintf(fresh.file, sizeof(fresh.file), "%s", file ? file : "");
+    snprintf(fresh.field, sizeof(fresh.field), "%s", field ? field : "");
     va_list args;
     va_start(args, format);
-    vsnprintf(e->reason, sizeof(e->reason), format, args);
+    vsnprintf(fresh.reason, sizeof(fresh.reason), format, args);
     va_end(args);
+    text_tame(fresh.file);
+    text_tame(fresh.field);
+    text_tame(fresh.reason);
+    *e = fresh;
     return code;
 }
 
