@@ -45,7 +45,6 @@ struct piece {
 
 struct arena_snapshot {
     uint64_t pieces;
-    uint64_t own; /* pieces that no snapshot before this one had */
     struct piece *piece[];
 };
 
@@ -224,7 +223,6 @@ struct arena_snapshot *arena_save(struct arena *a, const struct arena_snapshot *
                 arena_snapshot_free(s);
                 return NULL;
             }
-            s->own += p != old;
             s->piece[s->pieces++] = p;
         }
     }
@@ -257,5 +255,8 @@ void arena_snapshot_free(struct arena_snapshot *s)
 
 uint64_t arena_snapshot_bytes(const struct arena_snapshot *s)
 {
-    return sizeof(*s) + s->pieces * sizeof(s->piece[0]) + s->own * sizeof(struct piece);
+    uint64_t bytes = sizeof(*s) + s->pieces * sizeof(s->piece[0]);
+    for (uint64_t i = 0; i < s->pieces; i++)
+        bytes += sizeof(struct piece) / s->piece[i]->refs;
+    return bytes;
 }

@@ -43,7 +43,7 @@ struct arena_snapshot *arena_save(struct arena *, const struct arena_snapshot *b
 /* Puts every byte back, to the same addresses. Always succeeds. */
 void arena_restore(struct arena *, const struct arena_snapshot *);
 void arena_snapshot_free(struct arena_snapshot *);
-/* Host bytes that would come free with this snapshot (its own pieces, shared ones in part). */
+/* Host bytes that this snapshot holds: a piece shared by n snapshots counts one n-th in each. */
 uint64_t arena_snapshot_bytes(const struct arena_snapshot *);
 
 #endif

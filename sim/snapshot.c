@@ -1,0 +1,87 @@
+/* snapshot.c: taking, restoring and thinning out pictures of the machine. */
+#include "sim/snapshot.h"
+
+#include <string.h>
+
+#define FIRST_SPACING 20000u
+
+bool snapshot_take(struct snapshot *s, uint64_t op, struct arena *arena, struct ram *ram,
+                   const struct snapshot *base)
+{
+    s->op = op;
+    s->arena = arena_save(arena, base ? base->arena : NULL);
+    s->ram = s->arena ? ram_save(ram) : NULL;
+    if (s->ram)
+        return true;
+    arena_snapshot_free(s->arena);
+    memset(s, 0, sizeof(*s));
+    return false;
+}
+
+void snapshot_restore(const struct snapshot *s, struct arena *arena, struct ram *ram)
+{
+    arena_restore(arena, s->arena);
+    ram_restore(ram, s->ram);
+}
+
+void snapshot_drop(struct snapshot *s, struct ram *ram)
+{
+    if (!s->arena)
+        return;
+    arena_snapshot_free(s->arena);
+    ram_snapshot_free(ram, s->ram);
+    memset(s, 0, sizeof(*s));
+}
+
+uint64_t history_bytes(const struct history *h, const struct ram *ram)
+{
+    uint64_t sum = ram_snapshots_bytes(ram);
+    for (size_t i = 0; i < h->count; i++)
+        sum += arena_snapshot_bytes(h->at[i].arena);
+    return sum;
+}
+
+/* Drops every second one, but never the boot. */
+static void thin_out(struct history *h, struct ram *ram)
+{
+    size_t kept = 1;
+    for (size_t i = 1; i < h->count; i++) {
+        if (i % 2)
+            snapshot_drop(&h->at[i], ram);
+        else
+            h->at[kept++] = h->at[i];
+    }
+    h->count = kept;
+    h->spacing *= 2;
+}
+
+void history_offer(struct history *h, uint64_t op, uint64_t work, struct arena *arena,
+                   struct ram *ram)
+{
+    if (!h->spacing)
+        h->spacing = FIRST_SPACING;
+    const struct snapshot *newest = h->count ? &h->at[h->count - 1] : NULL;
+    if (newest && (newest->op >= op || work - h->work < h->spacing))
+        return;
+    if (!snapshot_take(&h->at[h->count], op, arena, ram, newest))
+        return;
+    h->count++;
+    h->work = work;
+    while (h->count > 2 && (h->count == SNAPSHOTS_MAX || history_bytes(h, ram) > h->bytes))
+        thin_out(h, ram);
+}
+
+const struct snapshot *history_before(const struct history *h, uint64_t op)
+{
+    const struct snapshot *best = NULL;
+    for (size_t i = 0; i < h->count && h->at[i].op <= op; i++)
+        best = &h->at[i];
+    return best;
+}
+
+void history_clear(struct history *h, struct ram *ram)
+{
+    for (size_t i = 0; i < h->count; i++)
+        snapshot_drop(&h->at[i], ram);
+    h->count = 0;
+}
