@@ -1,7 +1,7 @@
 /* access.h: a machine that is driven by memory accesses instead of a program's ops.
  *
- * Pages are mapped on first touch, wherever they are: the process has one area for each run of
- * 2 MiB blocks that is touched, made as a program would with mmap(MAP_FIXED).
+ * The whole user half is one program's memory, reserved at the start and given frames page by page
+ * on first touch, so that any stream of addresses can run.
  */
 #ifndef MEMWALK_SIM_ACCESS_H
 #define MEMWALK_SIM_ACCESS_H

@@ -1,0 +1,136 @@
+/* access.c: streams of addresses through the whole machine, faults and all. */
+#include "sim/access.h"
+
+#include "sim/base/check.h"
+#include "sim/state.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+struct access_run {
+    struct trace nothing; /* a trace without ops: the machine only boots */
+    struct sim *sim;
+};
+
+#define ALL_RIGHTS (LX_PROT_READ | LX_PROT_WRITE | LX_PROT_EXEC)
+
+/* Reserves [start, end), which no area touches. */
+static bool reserve(struct machine *m, va_t start, va_t end)
+{
+    if (start >= end)
+        return true;
+    uint64_t arg[6] = {
+        start,      end - start,
+        ALL_RIGHTS, LX_MAP_PRIVATE | LX_MAP_ANONYMOUS | LX_MAP_NORESERVE | LX_MAP_FIXED,
+        UINT64_MAX, 0};
+    return !lx_failed(machine_syscall(m, LX_NR_mmap, arg));
+}
+
+static bool allow_all(struct machine *m, const struct area_info *area)
+{
+    uint64_t arg[6] = {area->start, area->end - area->start, ALL_RIGHTS};
+    return area->start > UINT64_MAX / 2 || !lx_failed(machine_syscall(m, LX_NR_mprotect, arg));
+}
+
+/* First the rights of what is there, then the holes between: areas merge and move meanwhile, so
+ * each step looks anew. */
+static bool reserve_all(struct sim *s)
+{
+    struct machine *m = s->m;
+    struct area_info area;
+    va_t limit = m->config.kernel.stack_top;
+    uint16_t pid = m->env.pid;
+    for (size_t i = 0; inspect_area(s, pid, i, &area); i++)
+        if (!allow_all(m, &area))
+            return false;
+    for (va_t at = PAGE_SIZE; at < limit;) {
+        if (inspect_area_at(s, pid, at, &area)) {
+            at = area.end;
+            continue;
+        }
+        va_t end = limit;
+        for (size_t i = 0; inspect_area(s, pid, i, &area); i++)
+            if (area.start > at && area.start < end)
+                end = area.start;
+        if (!reserve(m, at, end))
+            return false;
+        at = end;
+    }
+    return true;
+}
+
+enum err access_open(struct access_run **out, const struct config *config, struct error *e)
+{
+    *out = NULL;
+    struct access_run *run = calloc(1, sizeof(*run));
+    if (!run)
+        return error_set(e, ERR_MEMORY, NULL, 0, NULL, "no host memory");
+    struct sim_options options = {.config = config, .trace = &run->nothing};
+    enum err err = sim_open(&run->sim, &options, e);
+    if (!err && !reserve_all(run->sim))
+        err = error_set(e, ERR_VALUE, NULL, 0, "ram", "the address space cannot be reserved");
+    if (err) {
+        access_close(run);
+        return err;
+    }
+    *out = run;
+    return ERR_NONE;
+}
+
+void access_close(struct access_run *run)
+{
+    if (run)
+        sim_close(run->sim);
+    free(run);
+}
+
+static enum err refuse(struct machine *m, const struct mmu_fault *fault, struct error *e)
+{
+    if (m->signal.signal == LX_SIGKILL)
+        return error_set(e, ERR_LIMIT, NULL, 0, "ram",
+                         "no frame is left for 0x%" PRIx64 "; give the machine more ram",
+                         fault->va);
+    return error_set(e, ERR_VALUE, NULL, 0, NULL,
+                     "0x%" PRIx64 " is not an address that a user program can have", fault->va);
+}
+
+/* The kernel resolves the fault, or *e says why it cannot. */
+static enum err resolve(struct machine *m, const struct mmu_fault *fault, struct error *e)
+{
+    if (kernel_fault(m->kernel, &m->cpu[0], fault, &m->signal) >= FAULT_SIGNAL)
+        return refuse(m, fault, e);
+    return ERR_NONE;
+}
+
+enum err access_touch(struct access_run *run, const va_t *va, size_t n, enum access access,
+                      size_t *done, struct error *e)
+{
+    struct machine *m = run->sim->m;
+    struct mmu_fault fault;
+    enum err err = ERR_NONE;
+    size_t at = 0;
+    while (!err) {
+        at += mmu_touch(m->cpu[0].mmu, va + at, n - at, access, &fault);
+        if (at == n)
+            break;
+        err = resolve(m, &fault, e);
+    }
+    *done = at;
+    return err;
+}
+
+enum err access_bytes(struct access_run *run, va_t va, size_t size, enum access access,
+                      struct error *e)
+{
+    struct machine *m = run->sim->m;
+    struct mmu_fault fault;
+    enum err err = ERR_NONE;
+    while (!err && !mmu_access(m->cpu[0].mmu, va, NULL, size, access, &fault))
+        err = resolve(m, &fault, e);
+    return err;
+}
+
+const struct sim *access_sim(const struct access_run *run)
+{
+    return run->sim;
+}
