@@ -78,7 +78,8 @@ static bool chunk_add(struct arena *a, uint64_t need)
     uint8_t *bytes = aligned_alloc(PIECE, size);
     if (!bytes)
         return false;
-    a->chunks[a->count++] = (struct chunk){bytes, size};
+    a->chunks[a->count].bytes = bytes;
+    a->chunks[a->count++].size = size;
     a->held += size;
     return true;
 }
