@@ -8,7 +8,16 @@
  *
  * Semantics of the counts: set = page number mod sets; the second level is looked up, and its
  * recency updated, only on a first-level miss; a second-level hit fills the first level; a miss
- * fills both; nothing is back-invalidated; invalid ways are filled first, lowest way first.
+ * fills both, the second level first; nothing is back-invalidated; invalid ways are filled first,
+ * lowest way first.
+ *
+ * A large page is held as one entry of its own size, in the set (page number of that size) mod
+ * sets, in the same ways as 4 KiB pages.
+ *
+ * A write through an entry whose dirty flag is clear is a hit, and then a walk that sets D in the
+ * table: so walks = misses of the last level + dirty_walks. A hit whose rights do not suffice is a
+ * fault without a walk. A page fault drops what the TLBs and paging-structure caches had for the
+ * address. Walks that fault set no A bit.
  */
 #ifndef MEMWALK_MMU_MMU_H
 #define MEMWALK_MMU_MMU_H
@@ -92,6 +101,8 @@ enum tlb_flag {
     TLB_EXEC = 4,
     TLB_DIRTY = 8,
     TLB_GLOBAL = 16,
+    TLB_2M = 32, /* a 2 MiB page */
+    TLB_1G = 64, /* a 1 GiB page */
 };
 
 struct translation {
@@ -107,14 +118,16 @@ struct walk_step {
     unsigned index;
     pa_t pa;
     pte_t entry;
+    uint32_t flags; /* TLB_WRITE, USER, EXEC of all levels down to this one */
 };
 
 struct walk {
     va_t va;
     bool canonical;
-    bool present;   /* step[steps-1] maps a page */
-    bool reserved;  /* some entry on the way has a reserved bit set */
-    unsigned steps; /* entries read */
+    bool present;    /* step[steps-1] maps a page */
+    bool reserved;   /* step[steps-1] has a reserved bit set */
+    unsigned steps;  /* entries read */
+    unsigned marked; /* entries in which walk_commit set A or D */
     struct walk_step step[LEVELS_MAX];
     struct translation to; /* where present */
 };
@@ -128,11 +141,13 @@ void walk_commit(struct ram *, struct env *, struct walk *, enum access);
 
 /* ---- counters: plain fields, always exact ---- */
 
+/* Cold: the level never held the page. Capacity: a fully associative LRU level of the same size,
+ * with the same invalidations, misses too. Conflict: the rest. In events MISS_CLASSES: not told. */
 enum miss_class { MISS_COLD, MISS_CAPACITY, MISS_CONFLICT, MISS_CLASSES };
 
 struct tlb_counters {
-    uint64_t lookups, hits, misses, fills, evictions, invalidations;
-    uint64_t by_class[MISS_CLASSES]; /* all 0 unless configured */
+    uint64_t lookups, hits, misses, fills, evictions, invalidations; /* misses with faults too */
+    uint64_t by_class[MISS_CLASSES];                                 /* all 0 unless configured */
 };
 
 struct mmu_counters {
@@ -140,8 +155,9 @@ struct mmu_counters {
     uint64_t accesses; /* within one page each; an access across two pages counts two */
     uint64_t loads, stores, fetches;
     uint64_t bytes;
-    uint64_t walks;      /* completed or faulting */
-    uint64_t walk_reads; /* entries read from RAM */
+    uint64_t walks;       /* completed or faulting, dirty_walks included */
+    uint64_t dirty_walks; /* on a TLB hit: a write found the entry's dirty flag clear */
+    uint64_t walk_reads;  /* entries read from RAM */
     uint64_t psc_lookups, psc_hits;
     uint64_t ad_writes; /* entries in which A or D was set */
     uint64_t faults;
@@ -162,7 +178,8 @@ struct mmu_regs *mmu_regs(struct mmu *);
 const struct mmu_counters *mmu_counters(const struct mmu *);
 
 /* Reads into or writes from buf (NULL: only touches), n bytes, n > 0; may cross pages. On a fault
- * nothing of the access is stored. Cycles go to env's clock and to the counters. */
+ * nothing of the access is stored; but more than PAGE_SIZE bytes are done page by page, as REP MOVS
+ * does, and the pages before the fault stay done. Cycles go to env's clock and to the counters. */
 bool mmu_access(struct mmu *, va_t, void *buf, size_t n, enum access, struct mmu_fault *);
 /* Touches one byte at each of va[0 .. n) and returns how many were done; fewer than n: *fault. The
  * same counts as n calls of mmu_access, faster. */

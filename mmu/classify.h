@@ -1,0 +1,27 @@
+/* classify.h: why a lookup missed: cold, capacity or conflict (Hill's three Cs).
+ *
+ * Beside the real level stands a fully associative LRU one of the same size, and a list of all
+ * pages that were ever filled. A miss of a page never filled is cold; one that the fully
+ * associative level also misses is of capacity; any other is of conflict (or of the policy). An
+ * invalidation removes the page from both, so the miss after it counts as one of capacity: full
+ * associativity would not have helped.
+ *
+ * All operations take constant time: one hash table finds a page, one linked list keeps the order.
+ */
+#ifndef MEMWALK_MMU_CLASSIFY_H
+#define MEMWALK_MMU_CLASSIFY_H
+
+#include "mmu/mmu.h"
+
+struct arena;
+struct classify;
+
+/* NULL: no memory. entries: of the level beside it. */
+struct classify *classify_new(struct arena *, uint64_t entries);
+enum miss_class classify_miss(const struct classify *, uint64_t key);
+/* The page was hit or filled. */
+void classify_use(struct classify *, uint64_t key);
+/* The page was invalidated. */
+void classify_drop(struct classify *, uint64_t key);
+
+#endif

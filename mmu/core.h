@@ -1,0 +1,45 @@
+/* core.h: the inside of struct mmu, shared by mmu.c (the plain path) and front.c (the fast one).
+ */
+#ifndef MEMWALK_MMU_CORE_H
+#define MEMWALK_MMU_CORE_H
+
+#include "mmu/classify.h"
+#include "mmu/psc.h"
+#include "mmu/tlb.h"
+#include "mmu/walk.h"
+
+struct mmu {
+    struct env *env;
+    struct ram *ram;
+    struct mmu_config config;
+    struct mmu_regs regs;
+    struct mmu_counters count;
+    struct tlb tlb[TLB_LEVELS];
+    struct classify *classify[TLB_LEVELS]; /* NULL: not configured */
+    struct psc psc;
+};
+
+/* An access within one page. */
+struct piece {
+    va_t va;
+    size_t length;
+    enum access how;
+};
+
+/* The plain path: translates with every count and event, and gives the physical address. */
+bool mmu_translate(struct mmu *, const struct piece *, pa_t *, struct mmu_fault *);
+/* Charges and counts the data of a piece that was translated. */
+void mmu_data(struct mmu *, const struct piece *, pa_t);
+
+static inline bool mmu_has_level(const struct mmu *m, unsigned level)
+{
+    return m->tlb[level].config.sets != 0;
+}
+
+static inline void mmu_charge(struct mmu *m, cycles_t *sum, cycles_t cycles)
+{
+    *sum += cycles;
+    m->env->cycle += cycles;
+}
+
+#endif

@@ -1,0 +1,48 @@
+/* repl.h: replacement policies: which way of a full set is thrown out.
+ *
+ * A policy is a table of functions over the 64-bit words of state that the TLB keeps for each of
+ * its sets, so all state travels in time with the TLB. Invalid ways never come here: the TLB fills
+ * them first by itself. Adding a policy: its functions and one line of the table in repl.c, and
+ * one name in enum repl_policy.
+ */
+#ifndef MEMWALK_MMU_REPL_H
+#define MEMWALK_MMU_REPL_H
+
+#include "mmu/mmu.h"
+
+/* An order of up to 16 ways in one word, four bits each: the most recent way in the lowest. */
+#define REPL_PACKED_WAYS 16u
+
+struct repl_ops {
+    uint32_t (*words)(uint32_t ways); /* words of state for one set */
+    void (*init)(uint64_t *set, uint32_t ways);
+    void (*hit)(uint64_t *set, uint32_t ways, uint32_t way);
+    void (*fill)(uint64_t *set, uint32_t ways, uint32_t way);
+    uint32_t (*victim)(uint64_t *set, uint32_t ways, struct rng *);     /* all ways are valid */
+    uint32_t (*rank)(const uint64_t *set, uint32_t ways, uint32_t way); /* 0: would go first */
+    bool way_count_pow2; /* works for powers of two up to 64 only */
+};
+
+/* The functions of a policy for sets of so many ways. */
+const struct repl_ops *repl_for(enum repl_policy, uint32_t ways);
+
+/* Moves way to the front of a packed order. No branch: which way hits cannot be predicted. */
+static inline uint64_t repl_front(uint64_t order, uint32_t way)
+{
+    const uint64_t ones = UINT64_C(0x1111111111111111);
+    uint64_t differs = order ^ (way * ones);
+    /* The lowest nibble that is zero marks its top bit first. */
+    uint64_t zero = (differs - ones) & ~differs & (ones << 3);
+    unsigned at = (unsigned)__builtin_ctzll(zero) - 3;
+    uint64_t newer = order & (((uint64_t)1 << at) - 1);
+    uint64_t older = order & (~(uint64_t)0 << at << 4);
+    return older | newer << 4 | way;
+}
+
+/* The oldest way of a packed order. */
+static inline uint32_t repl_oldest(uint64_t order, uint32_t ways)
+{
+    return (uint32_t)(order >> (4 * (ways - 1))) & 15;
+}
+
+#endif

@@ -1,0 +1,163 @@
+/* tlb.h: one level of translation cache: sets × ways of tags and translations, any geometry.
+ *
+ * It only holds, finds and replaces; who counts and tells events is mmu.c. The paging-structure
+ * caches are made of the same thing with one set.
+ *
+ *   key   63 …                        2 1 0
+ *         page number in its own size  size     0: the way is invalid
+ *   data  63 …              12  11 …  0
+ *         frame (4 KiB)         flags           enum tlb_flag
+ *
+ * A large page is held once, under its own size; the set is the page number in that size mod sets.
+ * Each way also has a short tag of 16 bits; the short tags of a set stand together, so a set is
+ * searched by comparing eight ways at a time, and only a way that seems right has its key read.
+ */
+#ifndef MEMWALK_MMU_TLB_H
+#define MEMWALK_MMU_TLB_H
+
+#include "mmu/repl.h"
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+struct arena;
+struct classify;
+
+enum size_code { SIZE_4K = 1, SIZE_2M, SIZE_1G, SIZE_CODES };
+
+#define TLB_LANES 8u   /* short tags compared at a time */
+#define TLB_NONE  (-1) /* no way */
+
+struct tlb {
+    struct tlb_config config;
+    const struct repl_ops *ops;
+    uint32_t stride;           /* ways rounded up to whole lanes: slot = set × stride + way */
+    uint32_t words;            /* of replacement state per set */
+    uint64_t pow2_mask;        /* sets - 1 where sets is a power of two, else 0 */
+    uint64_t reciprocal;       /* floor(2^64 / sets), where it is not */
+    unsigned short_shift;      /* what the short tag leaves out of the page number */
+    uint64_t held[SIZE_CODES]; /* valid entries of each size */
+    uint16_t *shorts;          /* [slot] */
+    uint64_t *key, *data;      /* [slot] */
+    uint64_t *state;           /* [set × words] */
+    uint32_t *valid;           /* [set] valid ways */
+};
+
+/* All from the arena; false: no memory. sets and ways are not 0. */
+bool tlb_init(struct tlb *, struct arena *, const struct tlb_config *);
+
+static inline uint64_t size_shift(enum size_code size)
+{
+    return PAGE_SHIFT + 9 * ((uint64_t)size - 1);
+}
+
+static inline uint64_t key_make(va_t va, enum size_code size)
+{
+    return va >> size_shift(size) << 2 | (uint64_t)size;
+}
+
+static inline enum size_code key_size(uint64_t key)
+{
+    return (enum size_code)(key & 3);
+}
+
+/* The first 4 KiB page that a key stands for. */
+static inline vpn_t key_vpn(uint64_t key)
+{
+    return key >> 2 << (size_shift(key_size(key)) - PAGE_SHIFT);
+}
+
+static inline uint64_t data_make(pfn_t pfn, uint32_t flags)
+{
+    return pfn << PAGE_SHIFT | flags;
+}
+
+static inline pfn_t data_pfn(uint64_t data)
+{
+    return data >> PAGE_SHIFT;
+}
+
+static inline uint32_t data_flags(uint64_t data)
+{
+    return (uint32_t)(data & PAGE_MASK);
+}
+
+/* Page number mod sets, without a division: the quotient is at most one too small, because a page
+ * number has at most 52 bits. */
+static inline uint32_t tlb_set(const struct tlb *t, uint64_t key)
+{
+    __extension__ typedef unsigned __int128 u128;
+    uint64_t number = key >> 2;
+    if (t->pow2_mask || t->config.sets == 1)
+        return (uint32_t)(number & t->pow2_mask);
+    uint64_t quotient = (uint64_t)((u128)number * t->reciprocal >> 64);
+    uint64_t rest = number - quotient * t->config.sets;
+    return (uint32_t)(rest - (rest >= t->config.sets ? t->config.sets : 0));
+}
+
+static inline uint16_t tlb_short(const struct tlb *t, uint64_t key)
+{
+    return (uint16_t)(key >> 2 >> t->short_shift);
+}
+
+/* Bit i: tag[i] == wanted, for eight lanes. */
+static inline uint32_t lanes_equal(const uint16_t *tag, uint16_t wanted)
+{
+#ifdef __SSE2__
+    __m128i equal = _mm_cmpeq_epi16(_mm_loadu_si128((const __m128i *)(const void *)tag),
+                                    _mm_set1_epi16((short)wanted));
+    return (uint32_t)_mm_movemask_epi8(_mm_packs_epi16(equal, _mm_setzero_si128()));
+#else
+    uint32_t bits = 0;
+    for (unsigned i = 0; i < TLB_LANES; i++)
+        bits |= (uint32_t)(tag[i] == wanted) << i;
+    return bits;
+#endif
+}
+
+/* The way that holds key, or TLB_NONE. */
+static inline int tlb_find_in(const struct tlb *t, uint32_t set, uint64_t key, uint32_t stride)
+{
+    size_t slot = (size_t)set * stride;
+    uint16_t wanted = tlb_short(t, key);
+    for (uint32_t at = 0; at < stride; at += TLB_LANES) {
+        uint32_t bits = lanes_equal(t->shorts + slot + at, wanted);
+        for (; bits; bits &= bits - 1) {
+            uint32_t way = at + (uint32_t)__builtin_ctz(bits);
+            if (t->key[slot + way] == key)
+                return (int)way;
+        }
+    }
+    return TLB_NONE;
+}
+
+static inline int tlb_find(const struct tlb *t, uint32_t set, uint64_t key)
+{
+    return tlb_find_in(t, set, key, t->stride);
+}
+
+static inline size_t tlb_slot(const struct tlb *t, uint32_t set, uint32_t way)
+{
+    return (size_t)set * t->stride + way;
+}
+
+static inline uint64_t *tlb_state(const struct tlb *t, uint32_t set)
+{
+    return t->state + (size_t)set * t->words;
+}
+
+/* The entry was of use. */
+static inline void tlb_hit(struct tlb *t, uint32_t set, uint32_t way)
+{
+    t->ops->hit(tlb_state(t, set), t->config.ways, way);
+}
+
+/* Puts an entry that is not there into the lowest invalid way, else into the victim's. Returns the
+ * way; *victim is the key thrown out, 0: none. */
+uint32_t tlb_put(struct tlb *, struct rng *, uint32_t set, uint64_t key, uint64_t data,
+                 uint64_t *victim);
+/* Makes a valid way invalid. */
+void tlb_remove(struct tlb *, uint32_t set, uint32_t way);
+
+#endif
