@@ -200,7 +200,7 @@ static enum err set_alloc(struct config *c, const struct key *k, const char *val
     }
     const char *names[32];
     size_t count = 0;
-    for (; alloc_table[count] && count < ARRAY_LEN(names); count++)
+    for (; count < ARRAY_LEN(names) && alloc_table[count]; count++)
         names[count] = alloc_table[count]->name;
     const char *near = error_nearest(value, names, count);
     return error_set(e, ERR_VALUE, NULL, 0, k->name, "no allocator is called \"%s\"%s%s%s", value,
