@@ -312,7 +312,7 @@ uint64_t sim_ops(const struct sim *s)
 uint64_t sim_steps(struct sim *s, uint64_t op)
 {
     struct moment back = s->now;
-    struct error e;
+    struct error e = {0};
     if (!s->options.trace || op == 0 || op > s->options.trace->count)
         return 0;
     if (s->counted_op == op)
