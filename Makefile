@@ -133,6 +133,7 @@ BIN_TESTS  := $(patsubst tests/%.c,$B/tests/%,$(SRC_TESTS))
 BIN_BENCH  := $(patsubst tests/%.c,$B/tests/%,$(SRC_BENCH))
 BIN_FUZZ   := $(patsubst tests/%.c,$B/tests/%,$(SRC_FUZZ))
 SCRIPTS    := $(wildcard tests/test_*.sh tests/test_*.py)
+BIN_WANTED := $(if $(TESTS),$(filter $(TESTS:%=$B/tests/test_%),$(BIN_TESTS)),$(BIN_TESTS))
 
 LIB_A      := $B/libmemwalk.a
 LIB_SO     := $B/libmemwalk.so.$(VERSION)
@@ -263,9 +264,9 @@ show:
 check: deps ## install what is missing, build, and run all tests (TESTS="arena mmu": only those)
 	@$(MAKE) tests
 
-tests: all $(BIN_TESTS)
+tests: all $(BIN_WANTED)
 	@MEMWALK_BUILD=$B tests/run --jobs $(TEST_JOBS) --timeout $(TEST_TIMEOUT) \
-	  $(addprefix --only ,$(TESTS)) $(BIN_TESTS) $(SCRIPTS)
+	  $(addprefix --only ,$(TESTS)) $(BIN_WANTED) $(SCRIPTS)
 
 # ---- install ----
 
