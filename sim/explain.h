@@ -38,18 +38,19 @@ struct explain_context {
     const struct sim *sim; /* NULL: only what the event itself carries is told */
     /* Kept by explain_follow: */
     uint16_t cpu, pid;
-    uint8_t op_kind;     /* enum op_kind of the op in progress */
-    bool in_malloc;      /* between alloc_request (or alloc_free) and alloc_return */
-    bool in_call;        /* inside a system call */
-    bool in_fault;       /* inside the page fault handler */
-    bool in_access;      /* between an access and its data */
-    bool retry;          /* the access is tried again after a fault */
-    uint64_t call;       /* system call number */
-    unsigned probes;     /* free chunks looked at so far */
-    va_t va;             /* of the access in progress */
-    unsigned depth;      /* how deep inside: for indentation */
-    enum access how;     /* of the access in progress */
-    uint64_t split_from; /* size of the chunk before it was split */
+    uint8_t op_kind; /* enum op_kind of the op in progress */
+    bool in_malloc;  /* between alloc_request (or alloc_free) and alloc_return */
+    bool in_call;    /* inside a system call */
+    bool in_fault;   /* inside the page fault handler */
+    bool in_access;  /* between an access and its data */
+    bool retry;      /* the access is tried again after a fault */
+    bool fits;       /* the search found a chunk */
+    bool grew;       /* memory was asked of the kernel */
+    uint64_t call;   /* system call number */
+    unsigned probes; /* free chunks looked at so far */
+    va_t va;         /* of the access in progress */
+    unsigned depth;  /* how deep inside: for indentation, 0 to 3 */
+    enum access how; /* of the access in progress */
 };
 
 void explain_begin(struct explain_context *, const struct sim *);
@@ -64,11 +65,14 @@ enum explain_chapter explain_chapter(const struct explain_context *, const struc
 
 /* ---- the parts, for whoever shows one thing ---- */
 
-/* "P W U A D" of an entry at a level, "not present" of 0. */
+/* "frame 0x1234, P W U A D" of an entry at a level; "0, not present". */
 char *explain_entry(pte_t entry, unsigned level, char *text, size_t size);
 /* "write by user to a page that is not present" of a #PF error code. */
 char *explain_pf_error(uint64_t error, char *text, size_t size);
-/* "rw-" of PROT_ bits, "rw-p" with flags. */
+/* "rw-" of PROT_ bits. */
 char *explain_prot(uint64_t prot, char *text, size_t size);
+/* "PT" … "PML5", "PTE" … "PML5E"; "?" for a level that does not exist. */
+const char *explain_table_name(unsigned level);
+const char *explain_entry_name(unsigned level);
 
 #endif
