@@ -195,7 +195,7 @@ $B/memwalk: $(call obj,$(SRC_CLI) $(SRC_VIZ)) $(LIB_A)
 
 $B/libmemwalk-record.so: $(call obj,$(SRC_RECORD))
 	@echo "  LD      $@"
-	@$(CC) -shared $(LDFLAGS) $^ -ldl -lpthread -o $@
+	@$(CC) -shared -Wl,-z,now $(LDFLAGS) $^ -ldl -lpthread -o $@
 
 $B/memwalk.pc: $B/flags.cli
 	@printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(LIBDIR)' 'includedir=$(INCLUDEDIR)' '' \
