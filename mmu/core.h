@@ -4,6 +4,7 @@
 #define MEMWALK_MMU_CORE_H
 
 #include "mmu/classify.h"
+#include "mmu/front.h"
 #include "mmu/psc.h"
 #include "mmu/tlb.h"
 #include "mmu/walk.h"
@@ -17,6 +18,7 @@ struct mmu {
     struct tlb tlb[TLB_LEVELS];
     struct classify *classify[TLB_LEVELS]; /* NULL: not configured */
     struct psc psc;
+    struct front front;
 };
 
 /* An access within one page. */

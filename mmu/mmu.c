@@ -430,10 +430,9 @@ static bool access_short(struct mmu *m, va_t va, uint8_t *buf, size_t n, enum ac
     return true;
 }
 
-bool mmu_access(struct mmu *m, va_t va, void *buf, size_t n, enum access how,
-                struct mmu_fault *fault)
+static bool access_plain(struct mmu *m, va_t va, void *buf, size_t n, enum access how,
+                         struct mmu_fault *fault)
 {
-    CHECK(n > 0);
     uint8_t *bytes = buf;
     while (n > PAGE_SIZE) {
         size_t part = (size_t)(PAGE_SIZE - (va & PAGE_MASK));
@@ -446,11 +445,29 @@ bool mmu_access(struct mmu *m, va_t va, void *buf, size_t n, enum access how,
     return access_short(m, va, bytes, n, how, fault);
 }
 
+/* Host speed only, so never while somebody listens. */
+static bool front_on(const struct mmu *m)
+{
+    return m->config.front_cache && !m->env->bus->on;
+}
+
+bool mmu_access(struct mmu *m, va_t va, void *buf, size_t n, enum access how,
+                struct mmu_fault *fault)
+{
+    CHECK(n > 0);
+    if (n <= PAGE_SIZE - (va & PAGE_MASK) && front_on(m) && front_access(m, va, buf, n, how))
+        return true;
+    return access_plain(m, va, buf, n, how, fault);
+}
+
 size_t mmu_touch(struct mmu *m, const va_t *va, size_t n, enum access how, struct mmu_fault *fault)
 {
-    for (size_t i = 0; i < n; i++)
-        if (!access_short(m, va[i], NULL, 1, how, fault))
+    for (size_t i = 0; i < n; i++) {
+        if (front_on(m))
+            i += front_touch(m, va + i, n - i, how);
+        if (i < n && !access_short(m, va[i], NULL, 1, how, fault))
             return i;
+    }
     return n;
 }
 
@@ -499,7 +516,7 @@ void mmu_invlpg(struct mmu *m, va_t va)
 
 void mmu_forget_host(struct mmu *m)
 {
-    (void)m;
+    front_forget(m);
 }
 
 /* ---- inspection ---- */

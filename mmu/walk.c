@@ -8,6 +8,8 @@
  */
 #include "mmu/walk.h"
 
+_Static_assert(PTE_RW >> 1 == TLB_WRITE && PTE_US >> 1 == TLB_USER, "rights in the entry's order");
+
 /* ---- rights ---- */
 
 struct rights rights_of(const struct mmu_regs *regs, enum access how)
@@ -51,8 +53,7 @@ static bool maps_page(pte_t entry, unsigned level)
     return level == 1 || (level <= 3 && entry & PTE_PS);
 }
 
-/* The bits of a present entry that must be 0. */
-static pte_t reserved_bits(const struct mmu_regs *regs, pte_t entry, unsigned level)
+pte_t walk_reserved(const struct mmu_regs *regs, pte_t entry, unsigned level)
 {
     pte_t bits = PTE_FRAME & ~(((pte_t)1 << regs->maxphyaddr) - 1);
     if (!(regs->efer & EFER_NXE))
@@ -64,17 +65,6 @@ static pte_t reserved_bits(const struct mmu_regs *regs, pte_t entry, unsigned le
     return bits;
 }
 
-/* A level can only take rights away. */
-static uint32_t entry_flags(pte_t entry)
-{
-    uint32_t flags = entry & PTE_XD ? 0 : TLB_EXEC;
-    if (entry & PTE_RW)
-        flags |= TLB_WRITE;
-    if (entry & PTE_US)
-        flags |= TLB_USER;
-    return flags;
-}
-
 static void page_found(const struct mmu_regs *regs, struct walk *w)
 {
     const struct walk_step *leaf = &w->step[w->steps - 1];
@@ -82,11 +72,7 @@ static void page_found(const struct mmu_regs *regs, struct walk *w)
     w->present = true;
     w->to.page_size = span;
     w->to.pa = (leaf->entry & PTE_FRAME & ~(span - 1)) | (w->va & (span - 1));
-    w->to.flags = leaf->flags;
-    if (leaf->entry & PTE_D)
-        w->to.flags |= TLB_DIRTY;
-    if (leaf->entry & PTE_G && regs->cr4 & CR4_PGE)
-        w->to.flags |= TLB_GLOBAL;
+    w->to.flags = walk_leaf_flags(regs, leaf->entry, leaf->flags);
     if (leaf->level == 2)
         w->to.flags |= TLB_2M;
     if (leaf->level == 3)
@@ -114,10 +100,10 @@ void walk_read_from(const struct ram *ram, const struct mmu_regs *regs, va_t va,
         step->index = va_index(va, level);
         step->pa = table + 8 * (pa_t)step->index;
         step->entry = ram_read64(ram, step->pa);
-        step->flags = flags &= entry_flags(step->entry);
+        step->flags = flags = walk_entry_flags(step->entry, flags);
         if (!(step->entry & PTE_P))
             return;
-        w->reserved = (step->entry & reserved_bits(regs, step->entry, level)) != 0;
+        w->reserved = (step->entry & walk_reserved(regs, step->entry, level)) != 0;
         if (w->reserved)
             return;
         if (maps_page(step->entry, level))

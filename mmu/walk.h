@@ -25,6 +25,24 @@ struct walk_start {
     uint32_t flags;
 };
 
+/* The bits of a present entry that must be 0. */
+pte_t walk_reserved(const struct mmu_regs *, pte_t, unsigned level);
+
+/* The flags that an entry leaves of those above it: a level can only take rights away. */
+static inline uint32_t walk_entry_flags(pte_t entry, uint32_t above)
+{
+    uint32_t flags = (uint32_t)(entry & (PTE_RW | PTE_US)) >> 1 | (entry & PTE_XD ? 0 : TLB_EXEC);
+    return flags & above;
+}
+
+/* The same for an entry that maps a page, with its own flags. */
+static inline uint32_t walk_leaf_flags(const struct mmu_regs *regs, pte_t entry, uint32_t above)
+{
+    uint32_t flags = walk_entry_flags(entry, above);
+    flags |= entry & PTE_D ? TLB_DIRTY : 0;
+    return flags | (entry & PTE_G && regs->cr4 & CR4_PGE ? TLB_GLOBAL : 0);
+}
+
 struct walk_start walk_root(const struct mmu_regs *);
 void walk_read_from(const struct ram *, const struct mmu_regs *, va_t, const struct walk_start *,
                     struct walk *);

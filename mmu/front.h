@@ -1,0 +1,51 @@
+/* front.h: the fast path: the same figures as the plain path, where nobody listens.
+ *
+ * It does what is ordinary and leaves the rest untouched to mmu.c: it looks first, without writing
+ * anything; only when it has seen that the access is a hit, or a miss whose walk neither faults
+ * nor marks an entry, does it change the TLBs. So there is one place where each unusual thing
+ * happens, and nothing to undo.
+ */
+#ifndef MEMWALK_MMU_FRONT_H
+#define MEMWALK_MMU_FRONT_H
+
+#include "mmu/mmu.h"
+
+#define FRONT_REGIONS 256u /* remembered ways down to a page table */
+#define FRONT_FRAMES  64u  /* remembered host pointers to data */
+
+/* The way down to the page table of 2 MiB of addresses: where its upper entries stand on the host
+ * and what they were. A walk reads them again and compares, all at once instead of one after the
+ * other, so that an entry which the kernel changed is never overlooked. */
+struct front_region {
+    uint64_t region;     /* va / 2 MiB */
+    uint64_t generation; /* good only while it equals the front's */
+    const pte_t *at[LEVELS_MAX - 1];
+    pte_t entry[LEVELS_MAX - 1];
+    const pte_t *table; /* the page table on the host */
+    uint32_t flags;     /* rights down to the table */
+};
+
+/* A frame's bytes on the host, good while the epoch of the RAM is the same. */
+struct front_frame {
+    pfn_t pfn;
+    uint64_t epoch;
+    uint8_t *bytes;
+    bool writable;
+};
+
+struct front {
+    uint64_t generation; /* one more whenever host pointers or registers changed */
+    uint64_t epoch;      /* of the RAM at the last look */
+    struct mmu_regs regs;
+    struct front_region region[FRONT_REGIONS];
+    struct front_frame frame[FRONT_FRAMES];
+};
+
+/* A hit in the first level, done completely; false: nothing was done. n bytes within one page. */
+bool front_access(struct mmu *, va_t, uint8_t *buf, size_t n, enum access);
+/* How many of the accesses, from the first, were done; the next one is not ordinary. */
+size_t front_touch(struct mmu *, const va_t *va, size_t n, enum access);
+/* Host pointers are not to be trusted any more. */
+void front_forget(struct mmu *);
+
+#endif

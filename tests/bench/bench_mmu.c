@@ -1,0 +1,287 @@
+/* bench_mmu.c: accesses per second through the whole MMU, beside a plain counter and a bare
+ * compare.
+ *
+ * Four generated streams; one run measures all three on each, in turns, so that a noisy machine
+ * hurts all alike. The counter is also the judge: its misses must be the MMU's.
+ *
+ *   bench_mmu [RUNS [ACCESSES]]      5 runs of 20 million
+ */
+#include "mmu/mmu.h"
+#include "sim/base/arena.h"
+#include "sim/base/check.h"
+#include "sim/base/event.h"
+
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+#define ACCESSES  20000000u
+#define RUNS      5u
+#define RUNS_MAX  100u
+#define PAGES     65536u /* of the wide streams: 256 MiB */
+#define HOT_PAGES 32u
+#define BASE      UINT64_C(0x7f0000000000)
+#define CR3       UINT64_C(0x1000)
+
+/* ---- the streams ---- */
+
+static void sequential(va_t *va, size_t n, struct rng *rng)
+{
+    (void)rng;
+    for (size_t i = 0; i < n; i++)
+        va[i] = BASE + i * 64 % (64 * MIB);
+}
+
+static va_t anywhere(struct rng *rng)
+{
+    return BASE + rng_below(rng, PAGES) * PAGE_SIZE + rng_below(rng, PAGE_SIZE);
+}
+
+static void uniform(va_t *va, size_t n, struct rng *rng)
+{
+    for (size_t i = 0; i < n; i++)
+        va[i] = anywhere(rng);
+}
+
+/* Rank k has weight 1 / k^0.99; ranks lie scattered over the pages. */
+static void zipf(va_t *va, size_t n, struct rng *rng)
+{
+    double *sum = malloc(PAGES * sizeof(*sum));
+    uint32_t *page = malloc(PAGES * sizeof(*page));
+    CHECK(sum && page);
+    double total = 0;
+    for (uint32_t k = 0; k < PAGES; k++) {
+        sum[k] = total += pow(k + 1, -0.99);
+        uint32_t other = rng_below(rng, k + 1);
+        page[k] = page[other];
+        page[other] = k;
+    }
+    for (size_t i = 0; i < n; i++) {
+        double x = (double)(rng_next(rng) >> 11) * 0x1p-53 * total;
+        uint32_t low = 0, high = PAGES - 1;
+        while (low < high) {
+            uint32_t middle = (low + high) / 2;
+            if (sum[middle] < x)
+                low = middle + 1;
+            else
+                high = middle;
+        }
+        va[i] = BASE + page[low] * PAGE_SIZE + rng_below(rng, PAGE_SIZE);
+    }
+    free(sum);
+    free(page);
+}
+
+static void hot_and_cold(va_t *va, size_t n, struct rng *rng)
+{
+    for (size_t i = 0; i < n; i++)
+        va[i] = rng_below(rng, 10)
+                    ? BASE + rng_below(rng, HOT_PAGES) * PAGE_SIZE + rng_below(rng, PAGE_SIZE)
+                    : anywhere(rng);
+}
+
+static const struct stream {
+    const char *name;
+    void (*make)(va_t *, size_t, struct rng *);
+    double goal, simulators; /* million/s: to reach, and the fastest simulators without tables */
+} streams[] = {
+    {"sequential", sequential, 481, 306},
+    {"uniform", uniform, 74, 50},
+    {"zipf 0.99", zipf, 87, 50},
+    {"90-10", hot_and_cold, 95, 60},
+};
+
+/* ---- memwalk ---- */
+
+struct machine {
+    struct bus bus;
+    struct env env;
+    struct ram *ram;
+    struct mmu *mmu;
+};
+
+/* Maps va to frame, making tables from *next on. */
+static void map(struct ram *ram, va_t va, pfn_t frame, pfn_t *next)
+{
+    pa_t table = CR3;
+    for (unsigned level = 4; level > 1; level--) {
+        pa_t at = table + 8 * (pa_t)va_index(va, level);
+        if (!ram_read64(ram, at))
+            ram_write64(ram, at, pte_make((*next)++, PTE_P | PTE_RW | PTE_US));
+        table = ram_read64(ram, at) & PTE_FRAME;
+    }
+    ram_write64(ram, table + 8 * (pa_t)va_index(va, 1), pte_make(frame, PTE_P | PTE_RW | PTE_US));
+}
+
+/* sets and ways pass through here at run time; nothing is known to the compiler. */
+static void machine_open(struct machine *m, struct tlb_config l1, struct tlb_config l2)
+{
+    memset(m, 0, sizeof(*m));
+    struct mmu_config config = {.tlb = {l1, l2},
+                                .walk_read_cycles = 14,
+                                .data_cycles = 4,
+                                .maxphyaddr = 46,
+                                .front_cache = true};
+    m->env.bus = &m->bus;
+    m->env.arena = arena_new(64 * MIB);
+    m->ram = ram_new(GIB);
+    CHECK(m->env.arena && m->ram);
+    m->mmu = mmu_new(&m->env, m->ram, &config);
+    CHECK(m->mmu);
+    pfn_t next = (CR3 >> PAGE_SHIFT) + 1;
+    for (uint32_t i = 0; i < PAGES; i++)
+        map(m->ram, BASE + i * PAGE_SIZE, 1024 + i, &next);
+    mmu_load_cr3(m->mmu, CR3);
+    mmu_regs(m->mmu)->user = true;
+}
+
+static void machine_close(struct machine *m)
+{
+    ram_destroy(m->ram);
+    arena_destroy(m->env.arena);
+}
+
+/* ---- the plain counter: tags and time stamps, no tables, no rights ---- */
+
+struct plain {
+    uint64_t page[128 * 12], stamp[128 * 12];
+    uint32_t sets, ways;
+    uint64_t misses;
+};
+
+static bool plain_access(struct plain *t, uint64_t page, uint64_t now)
+{
+    uint64_t *tag = t->page + page % t->sets * t->ways;
+    uint64_t *stamp = t->stamp + page % t->sets * t->ways;
+    uint32_t oldest = 0;
+    for (uint32_t way = 0; way < t->ways; way++) {
+        if (tag[way] == page) {
+            stamp[way] = now;
+            return true;
+        }
+        if (stamp[way] < stamp[oldest])
+            oldest = way;
+    }
+    tag[oldest] = page;
+    stamp[oldest] = now;
+    t->misses++;
+    return false;
+}
+
+static void plain_run(struct plain *l1, struct plain *l2, const va_t *va, size_t n)
+{
+    uint64_t last = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint64_t page = va[i] >> PAGE_SHIFT;
+        if (page == last)
+            continue;
+        last = page;
+        if (!plain_access(l1, page, i + 1))
+            plain_access(l2, page, i + 1);
+    }
+}
+
+/* ---- the floor: the last page, else one compare in a direct-mapped array ---- */
+
+static uint64_t floor_run(const va_t *va, size_t n)
+{
+    static uint64_t tag[1024];
+    uint64_t last = 0, misses = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint64_t page = va[i] >> PAGE_SHIFT;
+        if (page == last)
+            continue;
+        last = page;
+        misses += tag[page % 1024] != page;
+        tag[page % 1024] = page;
+    }
+    return misses;
+}
+
+/* ---- measuring ---- */
+
+static double seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static int smaller_first(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+enum { MEMWALK, COUNTER, FLOOR, CONTENDERS };
+
+struct result {
+    double rate[CONTENDERS][RUNS_MAX]; /* million/s */
+    uint64_t l1, l2, plain_l1, plain_l2, floor;
+};
+
+static void run_once(const va_t *va, size_t n, struct result *r, unsigned run)
+{
+    struct machine m;
+    struct plain l1 = {.sets = 16, .ways = 4}, l2 = {.sets = 128, .ways = 12};
+    machine_open(&m, (struct tlb_config){16, 4, REPL_LRU, 1}, (struct tlb_config){128, 12, 0, 7});
+    struct mmu_fault fault;
+    double start = seconds();
+    CHECK(mmu_touch(m.mmu, va, n, ACCESS_READ, &fault) == n);
+    double memwalk = seconds();
+    plain_run(&l1, &l2, va, n);
+    double plain = seconds();
+    r->floor = floor_run(va, n);
+    double end = seconds();
+    double million = (double)n * 1e-6;
+    r->rate[MEMWALK][run] = million / (memwalk - start);
+    r->rate[COUNTER][run] = million / (plain - memwalk);
+    r->rate[FLOOR][run] = million / (end - plain);
+    r->l1 = mmu_counters(m.mmu)->tlb[TLB_L1D].misses;
+    r->l2 = mmu_counters(m.mmu)->tlb[TLB_L2].misses;
+    r->plain_l1 = l1.misses;
+    r->plain_l2 = l2.misses;
+    CHECK(mmu_counters(m.mmu)->walk_reads == 4 * r->l2);
+    machine_close(&m);
+}
+
+static void print(const struct stream *s, struct result *r, unsigned runs)
+{
+    printf("%-11s", s->name);
+    for (unsigned c = 0; c < CONTENDERS; c++) {
+        qsort(r->rate[c], runs, sizeof(double), smaller_first);
+        printf(" %6.0f %6.0f %6.0f |", r->rate[c][0], r->rate[c][runs / 2], r->rate[c][runs - 1]);
+    }
+    double median = r->rate[MEMWALK][runs / 2];
+    printf(" %4.0f %s | %4.0f %s | %5.1f%% %5.1f%%\n", s->goal,
+           median >= s->goal ? "reached" : "missed ", s->simulators,
+           median >= s->simulators ? "ahead " : "behind", 100.0 * (double)r->l1 / ACCESSES,
+           100.0 * (double)r->l2 / ACCESSES);
+}
+
+int main(int argc, char **argv)
+{
+    unsigned runs = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : RUNS;
+    size_t n = argc > 2 ? strtoul(argv[2], NULL, 10) : ACCESSES;
+    runs = runs < 1 ? 1 : runs > RUNS_MAX ? RUNS_MAX : runs;
+    va_t *va = malloc(n * sizeof(*va));
+    struct result *r = malloc(sizeof(*r));
+    CHECK(va && r);
+    printf("million accesses per second, min median max of %u runs of %zu accesses\n"
+           "%-11s %20s | %20s | %20s | %12s | %11s | %s\n",
+           runs, n, "stream", "memwalk", "plain counter", "bare compare", "goal", "simulators",
+           "L1 and L2 misses");
+    bool same = true;
+    for (size_t i = 0; i < ARRAY_LEN(streams); i++) {
+        struct rng rng = {i + 1};
+        streams[i].make(va, n, &rng);
+        for (unsigned run = 0; run < runs; run++)
+            run_once(va, n, r, run);
+        print(&streams[i], r, runs);
+        same = same && r->l1 == r->plain_l1 && r->l2 == r->plain_l2;
+    }
+    printf("misses of memwalk and of the plain counter: %s\n", same ? "the same" : "DIFFERENT");
+    free(va);
+    free(r);
+    return same ? EXIT_SUCCESS : EXIT_FAILURE;
+}
