@@ -73,6 +73,9 @@ struct trace_header {
     char *expect;  /* a JSON object as text, or NULL */
 };
 
+/* Frees the texts of a header, not the header itself. */
+void trace_header_free(struct trace_header *);
+
 /* ---- reading op by op ---- */
 
 struct trace_reader;
@@ -85,8 +88,9 @@ enum err trace_open_memory(struct trace_reader **, const void *bytes, size_t siz
                            struct error *);
 void trace_close(struct trace_reader *);
 const struct trace_header *trace_reader_header(const struct trace_reader *);
-/* The next op: 1, at the end 0, on an error -1 with *error filled. *extra (may be NULL) is valid
- * until the next call. A trace in JSON Lines ends its "expect" in a last line {"expect":{…}}. */
+/* The next op: 1, at the end 0, on an error -1 with *error filled. op->extra is 1 where the op has
+ * rare parts: they are in *extra (may be NULL), valid until the next call. A trace in JSON Lines
+ * ends its "expect" in a last line {"expect":{…}}. */
 int trace_next(struct trace_reader *, struct op *, struct op_extra *extra, struct error *);
 /* Bytes of the file read so far and in all (0: unknown), for progress bars. */
 void trace_progress(const struct trace_reader *, uint64_t *done, uint64_t *total);
