@@ -305,12 +305,15 @@ bench: all $(BIN_BENCH) ## measure speed, side by side with the references
 fuzz: deps-dev ## run each fuzz target for FUZZ_SECONDS=60 from its corpus
 	@$(MAKE) MODE=fuzz fuzzers
 
+# What is found goes to build/corpus; tests/corpus holds what was worth keeping.
 fuzzers: $(BIN_FUZZ)
 	@for f in $(BIN_FUZZ); do \
-	    name=$${f##*/fuzz_}; mkdir -p build/corpus/$$name tests/corpus/$$name; \
-	    echo "== $$f for $(FUZZ_SECONDS) s"; \
-	    $$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -print_final_stats=0 \
-	      -verbosity=0 -artifact_prefix=build/ build/corpus/$$name tests/corpus/$$name || exit; \
+	    name=$${f##*/fuzz_}; log=build/fuzz_$$name.log; \
+	    mkdir -p build/corpus/$$name tests/corpus/$$name; \
+	    $$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 \
+	      -artifact_prefix=build/fuzz_$$name- build/corpus/$$name tests/corpus/$$name \
+	      > $$log 2>&1 || { tail -n 60 $$log; echo "fuzz $$name: FAILED"; exit 1; }; \
+	    echo "fuzz $$name: $$(grep -a '^Done' $$log)"; \
 	done
 
 cover: deps-dev ## line coverage of the rooms by the tests; fails under COVER_MIN percent
