@@ -129,6 +129,8 @@ enum err trace_writer_open(struct trace_writer **, const char *path, enum trace_
                            const struct trace_header *, struct error *);
 enum err trace_write(struct trace_writer *, const struct op *, const struct op_extra *extra,
                      struct error *);
+/* What the trace promises, as JSON, where it is known only after the ops (NULL: nothing). */
+enum err trace_writer_expect(struct trace_writer *, const char *expect, struct error *);
 /* Ends the file; with keep false the unfinished file is removed instead. */
 enum err trace_writer_close(struct trace_writer *, bool keep, struct error *);
 
