@@ -24,8 +24,8 @@ static void text_tame(char *text)
 }
 
 /* Built aside first: file, field and the format's arguments may be those of *e itself. */
-enum err error_set(struct error *e, enum err code, const char *file, uint64_t line,
-                   const char *field, const char *format, ...)
+enum err(error_set)(struct error *e, enum err code, const char *file, uint64_t line,
+                    const char *field, const char *format, ...)
 {
     if (!e)
         return code;

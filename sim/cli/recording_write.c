@@ -165,7 +165,7 @@ static void drop_blocks(struct writing *w)
     struct block *block, *next;
     HASH_ITER(hh, w->blocks, block, next)
     {
-        HASH_DEL(w->blocks, block);
+        HASH_DEL(w->blocks, block); /* NOLINT: the analyzer loses the list inside uthash */
         free(block);
     }
 }
