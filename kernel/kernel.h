@@ -34,6 +34,7 @@ struct kernel_config {
     uint64_t ram_claim;       /* RAM that overcommit mode 0 believes in; 0: the machine's own */
     uint64_t max_areas;       /* vm.max_map_count */
     uint64_t reserved_frames; /* frames at the bottom of RAM that the kernel image owns */
+    uint64_t memlock_limit;   /* RLIMIT_MEMLOCK; 0: 8 MiB, as Linux starts with */
     /* Costs. */
     uint32_t syscall_cycles; /* entry and exit */
     uint32_t fault_cycles;   /* entry, area lookup and exit of a page fault */
@@ -77,7 +78,8 @@ enum fault_outcome {
 extern const char *const fault_outcome_name[FAULT_OUTCOMES];
 
 /* FAULT_MINOR to FAULT_SPURIOUS: retry; else *info says which signal the process got. A killed
- * process has no memory left; every further call for it fails. */
+ * process has no memory left; every further call for it fails. It stays listed until kernel_exit,
+ * although event process_gone was told at its death. */
 enum fault_outcome kernel_fault(struct kernel *, struct cpu *, const struct mmu_fault *,
                                 struct lx_siginfo *info);
 
@@ -97,6 +99,7 @@ enum frame_use {
     FRAME_RESERVED, /* the kernel's own */
     FRAME_TABLE,    /* a page table of a process or of the kernel half */
     FRAME_ANON,     /* private memory of a process */
+    FRAME_SHARED,   /* a page of a shared memory object */
     FRAME_USES
 };
 extern const char *const frame_use_name[FRAME_USES];
@@ -147,8 +150,13 @@ bool kernel_area(const struct kernel *, uint16_t pid, size_t i, struct area_info
 bool kernel_area_at(const struct kernel *, uint16_t pid, va_t, struct area_info *);
 void kernel_frame(const struct kernel *, pfn_t, struct frame_info *);
 uint64_t kernel_frames_free(const struct kernel *);
+/* Free blocks of 2^order frames, order 0 to 10, as /proc/buddyinfo counts them. */
+uint64_t kernel_free_blocks(const struct kernel *, unsigned order);
 /* Registers as the process would have them: for walks through any process's tables. */
 bool kernel_regs(const struct kernel *, uint16_t pid, struct mmu_regs *);
+
+/* What mincore would say of one page: 1 in memory, 0 not, -1 no area there. */
+int kernel_mincore(const struct kernel *, uint16_t pid, va_t);
 
 /* /proc/PID/maps as Linux prints it; returns the length that all of it has, like snprintf. */
 size_t kernel_proc_maps(const struct kernel *, uint16_t pid, char *text, size_t size);

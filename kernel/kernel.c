@@ -1,0 +1,417 @@
+/* kernel.c: the kernel as a whole: its start, its frames, what can be asked of it, its invariants.
+ */
+#include "kernel/kernel.h"
+
+#include "kernel/pgtable.h"
+#include "kernel/process.h"
+#include "sim/base/arena.h"
+#include "sim/base/check.h"
+
+#include <stdio.h>
+
+#define MEMLOCK_DEFAULT (8 * MIB)
+#define MIN_FREE_FRAMES 16u /* for the tables of the kernel half and of one process */
+
+const char *const frame_use_name[FRAME_USES] = {
+    [FRAME_FREE] = "free", [FRAME_RESERVED] = "reserved", [FRAME_TABLE] = "table",
+    [FRAME_ANON] = "anon", [FRAME_SHARED] = "shared",
+};
+
+/* ---- frames ---- */
+
+pfn_t frame_get(struct kernel *k, enum frame_use use, uint16_t pid, va_t va)
+{
+    pfn_t pfn = frames_take(k->frames, 0);
+    if (pfn == PFN_NONE)
+        return PFN_NONE;
+    *frames_at(k->frames, pfn) = (struct frame){.va = va, .pid = pid, .use = (uint8_t)use};
+    k->counters.frames_allocated++;
+    uint64_t used = k->frames->total - k->frames->free;
+    k->counters.frames_peak = max_u64(k->counters.frames_peak, used);
+    EMIT(k->env, frame_alloc, .pfn = pfn, .use = use, .va = va, .free = k->frames->free);
+    return pfn;
+}
+
+void frame_put(struct kernel *k, pfn_t pfn)
+{
+    struct frame *frame = frames_at(k->frames, pfn);
+    INVARIANT(frame->use != FRAME_FREE && frame->use != FRAME_RESERVED && frame->refs == 0);
+    *frame = (struct frame){.use = FRAME_FREE};
+    frames_give(k->frames, pfn, 0);
+    k->counters.frames_freed++;
+    EMIT(k->env, frame_free, .pfn = pfn, .free = k->frames->free);
+}
+
+void frame_zero(struct kernel *k, pfn_t pfn)
+{
+    ram_zero(k->ram, pfn);
+    k->env->cycle += k->config.zero_cycles;
+    k->counters.frames_zeroed++;
+    EMIT(k->env, frame_zero, .pfn = pfn);
+}
+
+/* ---- start ---- */
+
+/* Paging as Linux runs it; programs run at CPL 3. */
+static void cpu_start(const struct kernel *k, struct cpu *cpu)
+{
+    struct mmu_regs *regs = mmu_regs(cpu->mmu);
+    regs->cr0 |= CR0_WP;
+    regs->cr4 |= CR4_PSE | CR4_PAE | CR4_PGE | CR4_SMEP | CR4_SMAP;
+    regs->efer |= EFER_NXE;
+    regs->user = true;
+    cpu->current = NULL;
+    mmu_load_cr3(cpu->mmu, k->root << PAGE_SHIFT);
+}
+
+static struct kernel *kernel_make(struct env *env, struct ram *ram,
+                                  const struct kernel_config *config)
+{
+    struct kernel *k = arena_alloc(env->arena, sizeof(*k));
+    if (!k)
+        return NULL;
+    k->env = env;
+    k->ram = ram;
+    k->config = *config;
+    if (!k->config.memlock_limit)
+        k->config.memlock_limit = MEMLOCK_DEFAULT;
+    if (!k->config.ram_claim)
+        k->config.ram_claim = ram_size(ram);
+    k->next_pid = 1;
+    k->next_anon = 1;
+    k->next_object = 1;
+    k->zero = config->reserved_frames - 1;
+    k->frames = frames_new(env, ram_size(ram) >> PAGE_SHIFT, config->reserved_frames);
+    return k->frames ? k : NULL;
+}
+
+struct kernel *kernel_new(struct env *env, struct ram *ram, struct cpu *cpus, unsigned count,
+                          const struct kernel_config *config, struct error *error)
+{
+    pfn_t total = ram_size(ram) >> PAGE_SHIFT;
+    if (!config->reserved_frames || total < config->reserved_frames + MIN_FREE_FRAMES) {
+        error_set(error, ERR_VALUE, NULL, 0, "ram",
+                  "%llu frames are too few: the kernel's image takes %llu, and tables need %u",
+                  (unsigned long long)total, (unsigned long long)config->reserved_frames,
+                  MIN_FREE_FRAMES);
+        return NULL;
+    }
+    struct kernel *k = kernel_make(env, ram, config);
+    if (!k || !pgtable_kernel_half(k)) {
+        error_set(error, ERR_MEMORY, NULL, 0, "kernel", "no memory for the kernel's own state");
+        return NULL;
+    }
+    k->cpus = cpus;
+    k->cpu_count = count;
+    for (unsigned i = 0; i < count; i++)
+        cpu_start(k, &cpus[i]);
+    return k;
+}
+
+/* ---- inspection ---- */
+
+const struct kernel_counters *kernel_counters(const struct kernel *k)
+{
+    return &k->counters;
+}
+
+size_t kernel_processes(const struct kernel *k)
+{
+    return k->process_count;
+}
+
+bool kernel_process_at(const struct kernel *k, size_t i, struct process_info *info)
+{
+    if (i >= k->process_count)
+        return false;
+    const struct process *p = k->process[i];
+    *info = (struct process_info){
+        .pid = p->pid,
+        .parent = p->parent,
+        .name = p->name,
+        .killed = p->killed,
+        .root = p->root == PFN_NONE ? 0 : p->root << PAGE_SHIFT,
+        .heap_start = p->heap_start,
+        .brk = p->brk,
+        .resident = p->resident,
+        .resident_peak = p->resident_peak,
+        .virtual_pages = p->pages,
+        .tables = p->tables,
+        .faults_minor = p->faults_minor,
+        .faults_major = p->faults_major,
+    };
+    return true;
+}
+
+bool kernel_process(const struct kernel *k, uint16_t pid, struct process_info *info)
+{
+    for (size_t i = 0; i < k->process_count; i++)
+        if (k->process[i]->pid == pid)
+            return kernel_process_at(k, i, info);
+    return false;
+}
+
+size_t kernel_areas(const struct kernel *k, uint16_t pid)
+{
+    const struct process *p = process_find(k, pid);
+    return p ? p->areas.count : 0;
+}
+
+/* Pages of an area that have a frame of their own. */
+static uint64_t area_resident(const struct kernel *k, const struct process *p, const struct area *a)
+{
+    uint64_t pages = 0;
+    va_t va = a->start;
+    pfn_t table;
+    while ((table = pgtable_next(k, p, &va, a->end)) != PFN_NONE) {
+        va_t stop = min_u64(align_down(va, HUGE_SIZE) + HUGE_SIZE, a->end);
+        for (; va < stop; va += PAGE_SIZE) {
+            pte_t entry = ram_read64(k->ram, entry_at(table, va, 1));
+            pages += pte_held(entry) && pte_pfn(entry) != k->zero;
+        }
+    }
+    return pages;
+}
+
+static void area_copy_out(const struct kernel *k, const struct process *p, const struct area *a,
+                          struct area_info *info)
+{
+    *info = (struct area_info){
+        .start = a->start,
+        .end = a->end,
+        .prot = a->flags & VM_ACCESS,
+        .flags = area_map_flags(a),
+        .name = area_name(p, a),
+        .offset = (a->file && a->file->inode) || a->object ? a->pgoff << PAGE_SHIFT : 0,
+        .resident = area_resident(k, p, a),
+    };
+}
+
+bool kernel_area(const struct kernel *k, uint16_t pid, size_t i, struct area_info *info)
+{
+    const struct process *p = process_find(k, pid);
+    const struct area *a = p ? areas_at(&p->areas, i) : NULL;
+    if (a)
+        area_copy_out(k, p, a, info);
+    return a;
+}
+
+bool kernel_area_at(const struct kernel *k, uint16_t pid, va_t va, struct area_info *info)
+{
+    const struct process *p = process_find(k, pid);
+    const struct area *a = p ? areas_find(&p->areas, va) : NULL;
+    if (a)
+        area_copy_out(k, p, a, info);
+    return a;
+}
+
+void kernel_frame(const struct kernel *k, pfn_t pfn, struct frame_info *info)
+{
+    const struct frame *frame = frames_at(k->frames, pfn);
+    *info = (struct frame_info){.use = FRAME_FREE};
+    if (pfn < k->frames->reserved)
+        info->use = FRAME_RESERVED;
+    if (!frame)
+        return;
+    *info = (struct frame_info){.use = frame->use,
+                                .pid = frame->pid,
+                                .level = frame->level,
+                                .va = frame->va,
+                                .refs = frame->refs};
+}
+
+uint64_t kernel_frames_free(const struct kernel *k)
+{
+    return k->frames->free;
+}
+
+uint64_t kernel_free_blocks(const struct kernel *k, unsigned order)
+{
+    return order < FRAME_ORDERS ? k->frames->blocks[order] : 0;
+}
+
+bool kernel_regs(const struct kernel *k, uint16_t pid, struct mmu_regs *regs)
+{
+    const struct process *p = process_find(k, pid);
+    if (!p || p->root == PFN_NONE)
+        return false;
+    *regs = *mmu_regs(k->cpus[0].mmu);
+    regs->cr3 = p->root << PAGE_SHIFT;
+    regs->user = true;
+    return true;
+}
+
+/* ---- invariants ---- */
+
+/* What is gathered on a walk over everything, to be compared with what was counted on the way. */
+struct census {
+    const struct kernel *k;
+    const struct process *p; /* NULL: the kernel half's own root */
+    char *why;
+    size_t size;
+    uint64_t tables;   /* of p */
+    uint64_t resident; /* of p */
+    uint64_t refs;     /* entries of all tables that map frames with metadata */
+    uint64_t mix;      /* a sum over them that also says which frames */
+};
+
+static uint64_t mix_of(pfn_t pfn)
+{
+    uint64_t h = (pfn + 1) * UINT64_C(0x9e3779b97f4a7c15);
+    return h ^ h >> 29;
+}
+
+#define WRONG(c, ...)                                                                              \
+    do {                                                                                           \
+        snprintf((c)->why, (c)->size, __VA_ARGS__);                                                \
+        return false;                                                                              \
+    } while (0)
+
+typedef unsigned long long ull;
+
+static void census_ref(struct census *c, pfn_t pfn)
+{
+    if (!frames_at(c->k->frames, pfn))
+        return;
+    c->refs++;
+    c->mix += mix_of(pfn);
+}
+
+/* One entry of level 1 of a process against its area and its frame. */
+static bool page_check(struct census *c, va_t va, pte_t entry)
+{
+    const struct area *a = areas_find(&c->p->areas, va);
+    if (!a)
+        WRONG(c, "pid %u: page %#llx is mapped outside all areas", c->p->pid, (ull)va);
+    if (!pte_held(entry))
+        return true; /* a guard */
+    const struct frame *frame = frames_at(c->k->frames, pte_pfn(entry));
+    pte_t allowed = area_pte(a, true);
+    if ((entry & PTE_RW) > (allowed & PTE_RW) || (entry & PTE_XD) != (allowed & PTE_XD) ||
+        (entry & PTE_P) != (allowed & PTE_P) || !(entry & PTE_US))
+        WRONG(c, "pid %u: page %#llx: entry %#llx against the area's rights %#x", c->p->pid,
+              (ull)va, (ull)entry, a->flags & VM_ACCESS);
+    if (!frame ||
+        (frame->use != FRAME_ANON && frame->use != FRAME_SHARED && pte_pfn(entry) != c->k->zero))
+        WRONG(c, "pid %u: page %#llx: frame %#llx is not a page's", c->p->pid, (ull)va,
+              (ull)pte_pfn(entry));
+    if (pte_pfn(entry) == c->k->zero && (entry & PTE_RW))
+        WRONG(c, "pid %u: page %#llx: the zero frame may be written", c->p->pid, (ull)va);
+    if (frame->alone && (frame->refs != 1 || frame->pid != c->p->pid || frame->va != va))
+        WRONG(c, "frame %#llx: says %u %#llx, mapped by pid %u at %#llx", (ull)pte_pfn(entry),
+              frame->pid, (ull)frame->va, c->p->pid, (ull)va);
+    c->resident += pte_pfn(entry) != c->k->zero;
+    census_ref(c, pte_pfn(entry));
+    return true;
+}
+
+static bool table_check(struct census *c, pfn_t table, unsigned level, va_t va);
+
+static bool entry_check(struct census *c, pfn_t table, unsigned level, va_t va, pte_t entry)
+{
+    if (level == 1)
+        return va > TASK_SIZE || page_check(c, va, entry);
+    if (entry & PTE_PS)
+        return true;
+    census_ref(c, pte_pfn(entry));
+    if (va > TASK_SIZE && c->p)
+        return true; /* the kernel half is walked once, from its own root */
+    (void)table;
+    return table_check(c, pte_pfn(entry), level - 1, va);
+}
+
+static bool table_check(struct census *c, pfn_t table, unsigned level, va_t va)
+{
+    const struct frame *meta = frames_at(c->k->frames, table);
+    if (!meta || meta->use != FRAME_TABLE || meta->level != level || meta->va != va ||
+        meta->pid != (c->p ? c->p->pid : 0))
+        WRONG(c, "frame %#llx: not marked as the table of level %u for %#llx", (ull)table, level,
+              (ull)va);
+    unsigned used = 0;
+    c->tables++;
+    for (unsigned i = 0; i < TABLE_ENTRIES; i++) {
+        pte_t entry = ram_read64(c->k->ram, (table << PAGE_SHIFT) + i * sizeof(pte_t));
+        if (!entry)
+            continue;
+        used++;
+        va_t at = va + i * level_span(level);
+        at = at >> 47 & 1 ? at | UINT64_C(0xffff800000000000) : at;
+        if (!entry_check(c, table, level, at, entry))
+            return false;
+    }
+    if (used != meta->used)
+        WRONG(c, "table %#llx: %u entries used, counted %u", (ull)table, used, meta->used);
+    return true;
+}
+
+static bool areas_check(struct census *c)
+{
+    uint64_t pages = 0, locked = 0;
+    va_t end = 0;
+    for (size_t i = 0; i < c->p->areas.count; i++) {
+        const struct area *a = c->p->areas.at[i];
+        if (a->start < end || a->end <= a->start || (a->start | a->end) & PAGE_MASK ||
+            a->end > TASK_SIZE)
+            WRONG(c, "pid %u: area %#llx-%#llx is out of order", c->p->pid, (ull)a->start,
+                  (ull)a->end);
+        if (!(a->flags & VM_SHARED) != !a->object)
+            WRONG(c, "pid %u: area %#llx: shared without an object", c->p->pid, (ull)a->start);
+        end = a->end;
+        pages += area_pages(a);
+        locked += a->flags & VM_LOCKED ? area_pages(a) : 0;
+    }
+    if (pages != c->p->pages || locked != c->p->locked)
+        WRONG(c, "pid %u: %llu pages in areas, %llu locked; counted %llu and %llu", c->p->pid,
+              (ull)pages, (ull)locked, (ull)c->p->pages, (ull)c->p->locked);
+    return true;
+}
+
+static bool process_check(struct census *c)
+{
+    c->tables = 0;
+    c->resident = 0;
+    if (!areas_check(c))
+        return false;
+    if (c->p->root != PFN_NONE && !table_check(c, c->p->root, PT_LEVELS, 0))
+        return false;
+    if (c->tables != c->p->tables || c->resident != c->p->resident)
+        WRONG(c, "pid %u: %llu tables and %llu resident pages; counted %llu and %llu", c->p->pid,
+              (ull)c->tables, (ull)c->resident, (ull)c->p->tables, (ull)c->p->resident);
+    return true;
+}
+
+/* Every frame in use is mapped, or is a root, or is held by an object; as often as it says. */
+static bool refs_check(struct census *c)
+{
+    const struct frames *f = c->k->frames;
+    uint64_t refs = 0, mix = 0;
+    for (pfn_t pfn = 0; pfn < f->total; pfn++) {
+        const struct frame *frame = frames_at(f, pfn);
+        if (!frame) {
+            pfn |= CHUNK_FRAMES - 1;
+            continue;
+        }
+        refs += frame->refs;
+        mix += frame->refs * mix_of(pfn);
+        bool root = frame->use == FRAME_TABLE && frame->level == PT_LEVELS;
+        if (frame->use > FRAME_RESERVED && !frame->refs && !frame->cached && !root)
+            WRONG(c, "frame %#llx (%s) is lost: nothing maps it", (ull)pfn,
+                  frame_use_name[frame->use]);
+    }
+    if (refs != c->refs || mix != c->mix)
+        WRONG(c, "%llu entries map frames, counted %llu", (ull)c->refs, (ull)refs);
+    return true;
+}
+
+bool kernel_check(const struct kernel *k, char *why, size_t size)
+{
+    struct census c = {.k = k, .why = why, .size = size};
+    if (!frames_check(k->frames, why, size) || !table_check(&c, k->root, PT_LEVELS, 0))
+        return false;
+    for (size_t i = 0; i < k->process_count; i++) {
+        c.p = k->process[i];
+        if (!process_check(&c))
+            return false;
+    }
+    return refs_check(&c);
+}

@@ -1,0 +1,39 @@
+/* object.h: a shared memory object: what shared anonymous mappings show (Linux: mm/shmem.c).
+ *
+ * Its pages belong to the object, not to an area or a process: they stay when a page table forgets
+ * them, and go with the last area that shows the object. They hang in a tree of 64-way nodes, as
+ * deep as the object is long, so that a huge object costs nothing until it is used.
+ */
+#ifndef MEMWALK_KERNEL_OBJECT_H
+#define MEMWALK_KERNEL_OBJECT_H
+
+#include "kernel/kernel.h"
+
+struct node;
+
+struct object {
+    uint64_t number; /* its inode */
+    uint32_t refs;   /* areas that show it */
+    uint64_t pages;  /* its length */
+    uint64_t count;  /* pages that it holds now */
+    unsigned height; /* levels of nodes */
+    struct node *root;
+    struct kernel *kernel;
+};
+
+/* pages long, with one count for the caller. NULL: no memory. */
+struct object *object_new(struct kernel *, uint64_t pages);
+void object_hold(struct object *);
+/* Gives one count back; the last one frees its pages. NULL is allowed. */
+void object_put(struct object *);
+/* The frame of page index, PFN_NONE where it holds none. */
+pfn_t object_get(struct object *, uint64_t index);
+/* Makes pfn page index. false: no memory. */
+bool object_set(struct object *, uint64_t index, pfn_t);
+/* Makes p's page tables forget pages [first, last) of the object. */
+void object_unmap(struct kernel *, struct process *p, const struct object *, uint64_t first,
+                  uint64_t last);
+/* Frees pages [index, index + n), which no page table maps. */
+void object_punch(struct object *, uint64_t index, uint64_t n);
+
+#endif

@@ -1,0 +1,494 @@
+/* pgtable.c: page tables, and forgetting them in the TLBs. Every entry is written here, because a
+ * change of a present entry that a TLB is not told about is the classic mistake.
+ */
+#include "kernel/pgtable.h"
+
+#include "sim/base/check.h"
+
+#define DIRECT_MAP   UINT64_C(0xffff888000000000) /* all of RAM (Linux: page_offset_base) */
+#define KERNEL_IMAGE UINT64_C(0xffffffff81000000) /* text and data of the kernel */
+
+/* ---- one entry ---- */
+
+/* An entry of level 1 appears (sign 1) or disappears (-1). */
+static void count_page(struct kernel *k, struct process *p, pte_t entry, va_t va, int sign)
+{
+    struct frame *frame = frames_at(k->frames, pte_pfn(entry));
+    if (!frame || !pte_held(entry) || !(entry & PTE_US))
+        return;
+    frame->refs += (uint32_t)sign;
+    if (p && pte_pfn(entry) != k->zero) {
+        p->resident += (uint64_t)(int64_t)sign;
+        p->resident_peak = max_u64(p->resident_peak, p->resident);
+    }
+    if (p && sign > 0 && frame->refs == 1 && frame->use == FRAME_ANON) {
+        frame->va = va;
+        frame->pid = p->pid;
+    }
+}
+
+static void count_table(struct kernel *k, pte_t entry, int sign)
+{
+    struct frame *frame = frames_at(k->frames, pte_pfn(entry));
+    if (frame && (entry & PTE_P) && !(entry & PTE_PS))
+        frame->refs += (uint32_t)sign;
+}
+
+/* First address that entry index of a table maps; the upper half of the PML4 is negative. */
+static va_t entry_va(const struct frame *table, unsigned index)
+{
+    va_t va = table->va + index * level_span(table->level);
+    return va >> 47 & 1 ? va | UINT64_C(0xffff800000000000) : va;
+}
+
+void entry_write(struct kernel *k, struct process *p, pfn_t table, unsigned index, pte_t after)
+{
+    struct frame *meta = frames_at(k->frames, table);
+    INVARIANT(meta && meta->use == FRAME_TABLE);
+    pa_t pa = (table << PAGE_SHIFT) + index * sizeof(pte_t);
+    pte_t before = ram_read64(k->ram, pa);
+    va_t va = entry_va(meta, index);
+    ram_write64(k->ram, pa, after);
+    meta->used = (uint16_t)(meta->used + (after != 0) - (before != 0));
+    if (meta->level == 1) {
+        count_page(k, p, before, va, -1);
+        count_page(k, p, after, va, 1);
+    } else {
+        count_table(k, before, -1);
+        count_table(k, after, 1);
+    }
+    k->counters.entry_writes++;
+    k->env->cycle += k->config.entry_cycles;
+    EMIT(k->env, entry_write, .pa = pa, .level = meta->level, .va = va, .before = before,
+         .after = after);
+}
+
+/* ---- TLB ---- */
+
+static void gather_page(struct kernel *k, va_t va)
+{
+    struct gather *g = &k->gather;
+    if (g->pages < GATHER_PAGES)
+        g->va[g->pages] = va;
+    g->pages++;
+}
+
+static void forget_pages(struct kernel *k, struct cpu *cpu, pfn_t root)
+{
+    const struct gather *g = &k->gather;
+    if (g->pages > GATHER_PAGES) {
+        mmu_load_cr3(cpu->mmu, root << PAGE_SHIFT);
+        return;
+    }
+    for (uint64_t i = 0; i < g->pages; i++)
+        mmu_invlpg(cpu->mmu, g->va[i]);
+    k->counters.invlpgs += g->pages;
+}
+
+/* NOTE: other CPUs forget at once and at no cost; the inter-processor interrupt is not modelled. */
+void gather_flush(struct kernel *k, const struct process *p)
+{
+    struct gather *g = &k->gather;
+    for (unsigned i = 0; i < k->cpu_count && g->pages; i++)
+        if (mmu_regs(k->cpus[i].mmu)->cr3 >> PAGE_SHIFT == p->root)
+            forget_pages(k, &k->cpus[i], p->root);
+    for (size_t i = 0; i < g->frames; i++)
+        frame_put(k, g->frame[i]);
+    g->pages = 0;
+    g->frames = 0;
+}
+
+/* The frame that entry held goes when nobody maps it any more and the TLBs have forgotten it. */
+static void gather_frame(struct kernel *k, const struct process *p, pte_t entry)
+{
+    pfn_t pfn = pte_pfn(entry);
+    const struct frame *frame = frames_at(k->frames, pfn);
+    if (pfn == k->zero || frame->refs || frame->cached)
+        return;
+    if (k->gather.frames == GATHER_FRAMES)
+        gather_flush(k, p);
+    k->gather.frame[k->gather.frames++] = pfn;
+}
+
+/* ---- tables ---- */
+
+pfn_t table_new(struct kernel *k, struct process *p, unsigned level, va_t va)
+{
+    va_t first = level == PT_LEVELS ? 0 : align_down(va, level_span(level + 1));
+    pfn_t pfn = frame_get(k, FRAME_TABLE, p ? p->pid : 0, first);
+    if (pfn == PFN_NONE)
+        return PFN_NONE;
+    frame_zero(k, pfn);
+    frames_at(k->frames, pfn)->level = (uint8_t)level;
+    k->counters.tables_made++;
+    if (p)
+        p->tables++;
+    EMIT(k->env, table_new, .pfn = pfn, .level = level, .va = first);
+    return pfn;
+}
+
+void table_free(struct kernel *k, struct process *p, pfn_t pfn)
+{
+    struct frame *meta = frames_at(k->frames, pfn);
+    INVARIANT(meta->use == FRAME_TABLE && meta->used == 0 && meta->refs == 0);
+    k->counters.tables_freed++;
+    if (p)
+        p->tables--;
+    EMIT(k->env, table_gone, .pfn = pfn, .level = meta->level, .va = meta->va);
+    frame_put(k, pfn);
+}
+
+/* The table of the given level for va below root, or PFN_NONE. */
+static pfn_t table_find(const struct kernel *k, pfn_t root, va_t va, unsigned level)
+{
+    pfn_t table = root;
+    for (unsigned at = PT_LEVELS; at > level; at--) {
+        pte_t entry = ram_read64(k->ram, entry_at(table, va, at));
+        if (!(entry & PTE_P) || (entry & PTE_PS))
+            return PFN_NONE;
+        table = pte_pfn(entry);
+    }
+    return table;
+}
+
+/* The same, with tables made where they are missing; flags for the entries that point to them. */
+static pfn_t table_make(struct kernel *k, struct process *p, pfn_t root, va_t va, unsigned level,
+                        pte_t flags)
+{
+    pfn_t table = root;
+    for (unsigned at = PT_LEVELS; at > level; at--) {
+        pte_t entry = ram_read64(k->ram, entry_at(table, va, at));
+        pfn_t next = pte_pfn(entry);
+        if (!(entry & PTE_P)) {
+            next = table_new(k, p, at - 1, va);
+            if (next == PFN_NONE)
+                return PFN_NONE;
+            entry_write(k, p, table, va_index(va, at), pte_make(next, flags));
+        }
+        table = next;
+    }
+    return table;
+}
+
+pfn_t pgtable_make(struct kernel *k, struct process *p, va_t va)
+{
+    return table_make(k, p, p->root, va, 1, PTE_P | PTE_RW | PTE_US);
+}
+
+pte_t pgtable_get(const struct kernel *k, const struct process *p, va_t va, pfn_t *table)
+{
+    *table = table_find(k, p->root, va, 1);
+    return *table == PFN_NONE ? 0 : ram_read64(k->ram, entry_at(*table, va, 1));
+}
+
+void pgtable_set(struct kernel *k, struct process *p, pfn_t table, va_t va, pte_t after)
+{
+    pte_t before = ram_read64(k->ram, entry_at(table, va, 1));
+    entry_write(k, p, table, va_index(va, 1), after);
+    if (!(before & PTE_P))
+        return;
+    gather_page(k, va);
+    gather_flush(k, p);
+}
+
+pfn_t pgtable_next(const struct kernel *k, const struct process *p, va_t *va, va_t end)
+{
+    while (*va < end) {
+        pfn_t table = p->root;
+        unsigned level = PT_LEVELS;
+        while (level > 1) {
+            pte_t entry = ram_read64(k->ram, entry_at(table, *va, level));
+            if (!(entry & PTE_P))
+                break;
+            table = pte_pfn(entry);
+            level--;
+        }
+        if (level == 1)
+            return table;
+        *va = align_down(*va, level_span(level)) + level_span(level);
+    }
+    return PFN_NONE;
+}
+
+/* End of the part of [va, end) that the table of level 1 for va covers. */
+static va_t table_end(va_t va, va_t end)
+{
+    return min_u64(align_down(va, HUGE_SIZE) + HUGE_SIZE, end);
+}
+
+/* ---- taking pages away ---- */
+
+static void zap_table(struct kernel *k, struct process *p, pfn_t table, va_t va, va_t end,
+                      enum zap how)
+{
+    for (; va < end; va += PAGE_SIZE) {
+        pte_t entry = ram_read64(k->ram, entry_at(table, va, 1));
+        if (!entry || ((entry & PTE_GUARD) && how == ZAP_KEEP_GUARDS))
+            continue;
+        entry_write(k, p, table, va_index(va, 1), 0);
+        if (entry & PTE_P)
+            gather_page(k, va);
+        if (pte_held(entry))
+            gather_frame(k, p, entry);
+    }
+}
+
+void pgtable_zap(struct kernel *k, struct process *p, va_t start, va_t end, enum zap how)
+{
+    va_t va = start;
+    pfn_t table;
+    while ((table = pgtable_next(k, p, &va, end)) != PFN_NONE) {
+        va_t stop = table_end(va, end);
+        if (frames_at(k->frames, table)->used)
+            zap_table(k, p, table, va, stop, how);
+        va = stop;
+    }
+    gather_flush(k, p);
+}
+
+/* Unhooks and frees the table that entry index of parent points to. */
+static void table_drop(struct kernel *k, struct process *p, pfn_t parent, unsigned index)
+{
+    pfn_t table = pte_pfn(ram_read64(k->ram, (parent << PAGE_SHIFT) + index * sizeof(pte_t)));
+    va_t va = frames_at(k->frames, table)->va;
+    entry_write(k, p, parent, index, 0);
+    gather_page(k, va); /* the walker may have cached the way to it */
+    gather_flush(k, p);
+    table_free(k, p, table);
+}
+
+/* Frees what lies below parent's entries for [start, end): lower levels first. */
+static void trim_level(struct kernel *k, struct process *p, pfn_t parent, unsigned level,
+                       va_t start, va_t end, va_t floor, va_t ceiling)
+{
+    uint64_t span = level_span(level);
+    for (va_t va = align_down(start, span); va < end; va += span) {
+        pte_t entry = ram_read64(k->ram, entry_at(parent, va, level));
+        if (!(entry & PTE_P))
+            continue;
+        if (level > 2)
+            trim_level(k, p, pte_pfn(entry), level - 1, max_u64(va, start), min_u64(va + span, end),
+                       floor, ceiling);
+        if (va >= floor && (!ceiling || va + span <= ceiling))
+            table_drop(k, p, parent, va_index(va, level));
+    }
+}
+
+/* Linux: free_pgd_range in mm/memory.c. */
+void pgtable_trim(struct kernel *k, struct process *p, va_t start, va_t end, va_t floor,
+                  va_t ceiling)
+{
+    trim_level(k, p, p->root, PT_LEVELS, start, end, floor, ceiling);
+}
+
+void pgtable_reclaim(struct kernel *k, struct process *p, va_t start, va_t end)
+{
+    va_t va = align_up(start, HUGE_SIZE);
+    pfn_t table;
+    while ((table = pgtable_next(k, p, &va, align_down(end, HUGE_SIZE))) != PFN_NONE) {
+        pfn_t parent = table_find(k, p->root, va, 2);
+        if (frames_at(k->frames, table)->used == 0)
+            table_drop(k, p, parent, va_index(va, 2));
+        va += HUGE_SIZE;
+    }
+}
+
+/* ---- rights ---- */
+
+pte_t area_pte(const struct area *a, bool writable)
+{
+    pte_t bits = PTE_US | (a->flags & VM_ACCESS ? PTE_P : PTE_NONE);
+    if (!(a->flags & VM_EXEC))
+        bits |= PTE_XD;
+    if (writable && (a->flags & VM_WRITE))
+        bits |= PTE_RW;
+    return bits;
+}
+
+/* May the frame be written without a copy? */
+static bool frame_writable(const struct kernel *k, const struct area *a, pte_t entry)
+{
+    if (a->flags & VM_SHARED)
+        return true;
+    return pte_pfn(entry) != k->zero && frames_at(k->frames, pte_pfn(entry))->alone;
+}
+
+void pgtable_protect(struct kernel *k, struct process *p, const struct area *a, va_t start,
+                     va_t end)
+{
+    va_t va = start;
+    pfn_t table;
+    while ((table = pgtable_next(k, p, &va, end)) != PFN_NONE) {
+        for (va_t stop = table_end(va, end); va < stop; va += PAGE_SIZE) {
+            pte_t entry = ram_read64(k->ram, entry_at(table, va, 1));
+            if (!pte_held(entry))
+                continue;
+            pte_t after =
+                (entry & (PTE_FRAME | PTE_A | PTE_D)) | area_pte(a, frame_writable(k, a, entry));
+            if (after == entry)
+                continue;
+            entry_write(k, p, table, va_index(va, 1), after);
+            if (entry & PTE_P)
+                gather_page(k, va);
+        }
+    }
+    gather_flush(k, p);
+}
+
+/* ---- advice ---- */
+
+/* Calls visit for every entry of [start, end) that is not 0. */
+static void each_entry(struct kernel *k, struct process *p, va_t start, va_t end,
+                       void (*visit)(struct kernel *, struct process *, pfn_t table, va_t, pte_t))
+{
+    va_t va = start;
+    pfn_t table;
+    while ((table = pgtable_next(k, p, &va, end)) != PFN_NONE) {
+        for (va_t stop = table_end(va, end); va < stop; va += PAGE_SIZE) {
+            pte_t entry = ram_read64(k->ram, entry_at(table, va, 1));
+            if (entry)
+                visit(k, p, table, va, entry);
+        }
+    }
+    gather_flush(k, p);
+}
+
+static struct frame *page_alone(const struct kernel *k, pte_t entry)
+{
+    struct frame *frame = pte_held(entry) ? frames_at(k->frames, pte_pfn(entry)) : NULL;
+    return frame && frame->use == FRAME_ANON && frame->refs == 1 ? frame : NULL;
+}
+
+static void lazy_free(struct kernel *k, struct process *p, pfn_t table, va_t va, pte_t entry)
+{
+    struct frame *frame = page_alone(k, entry);
+    if (!frame)
+        return;
+    frame->lazy = true;
+    if (!(entry & (PTE_A | PTE_D)))
+        return;
+    entry_write(k, p, table, va_index(va, 1), entry & ~(PTE_A | PTE_D));
+    if (entry & PTE_P)
+        gather_page(k, va);
+}
+
+void pgtable_lazy_free(struct kernel *k, struct process *p, va_t start, va_t end)
+{
+    each_entry(k, p, start, end, lazy_free);
+}
+
+static void drop_lazy(struct kernel *k, struct process *p, pfn_t table, va_t va, pte_t entry)
+{
+    const struct frame *frame = page_alone(k, entry);
+    if (frame && frame->lazy && !(entry & PTE_D))
+        zap_table(k, p, table, va, va + PAGE_SIZE, ZAP_ALL);
+}
+
+void pgtable_drop_lazy(struct kernel *k, struct process *p, va_t start, va_t end)
+{
+    each_entry(k, p, start, end, drop_lazy);
+}
+
+bool pgtable_guard(struct kernel *k, struct process *p, va_t start, va_t end)
+{
+    for (va_t va = start; va < end; va += PAGE_SIZE) {
+        pfn_t table = pgtable_make(k, p, va);
+        if (table == PFN_NONE)
+            return false;
+        if (!ram_read64(k->ram, entry_at(table, va, 1)))
+            entry_write(k, p, table, va_index(va, 1), PTE_GUARD);
+    }
+    return true;
+}
+
+static void unguard(struct kernel *k, struct process *p, pfn_t table, va_t va, pte_t entry)
+{
+    if (!pte_held(entry))
+        entry_write(k, p, table, va_index(va, 1), 0);
+}
+
+void pgtable_unguard(struct kernel *k, struct process *p, va_t start, va_t end)
+{
+    each_entry(k, p, start, end, unguard);
+}
+
+/* ---- moving ---- */
+
+/* Moves the entries of one stretch that lies under one table at either end. */
+static bool move_stretch(struct kernel *k, struct process *p, pfn_t from_table, va_t from, va_t to,
+                         uint64_t bytes)
+{
+    pfn_t to_table = pgtable_make(k, p, to);
+    if (to_table == PFN_NONE)
+        return false;
+    for (uint64_t i = 0; i < bytes; i += PAGE_SIZE) {
+        pte_t entry = ram_read64(k->ram, entry_at(from_table, from + i, 1));
+        if (!entry)
+            continue;
+        entry_write(k, p, from_table, va_index(from + i, 1), 0);
+        if (entry & PTE_P)
+            gather_page(k, from + i);
+        entry_write(k, p, to_table, va_index(to + i, 1), entry);
+    }
+    gather_flush(k, p);
+    return true;
+}
+
+/* Linux: move_page_tables in mm/mremap.c, without its moving of whole tables. */
+uint64_t pgtable_move(struct kernel *k, struct process *p, va_t from, va_t to, uint64_t bytes)
+{
+    uint64_t done = 0;
+    while (done < bytes) {
+        va_t va = from + done;
+        pfn_t table = pgtable_next(k, p, &va, from + bytes);
+        if (table == PFN_NONE)
+            return bytes;
+        done = va - from;
+        uint64_t left = min_u64(table_end(va, from + bytes) - va,
+                                table_end(to + done, to + bytes) - (to + done));
+        if (!move_stretch(k, p, table, va, to + done, left))
+            return done;
+        done += left;
+    }
+    return bytes;
+}
+
+/* ---- the kernel half ---- */
+
+/* The largest page level that fits at va, pa for so many bytes. */
+static unsigned page_level(va_t va, pa_t pa, uint64_t bytes)
+{
+    unsigned level = 3;
+    while (level > 1 && (((va | pa) & (level_span(level) - 1)) || bytes < level_span(level)))
+        level--;
+    return level;
+}
+
+static bool map_kernel(struct kernel *k, va_t va, pa_t pa, uint64_t bytes, pte_t flags)
+{
+    while (bytes) {
+        unsigned level = page_level(va, pa, bytes);
+        pfn_t table = table_make(k, NULL, k->root, va, level, PTE_P | PTE_RW);
+        if (table == PFN_NONE)
+            return false;
+        pte_t size = level > 1 ? PTE_PS : 0;
+        entry_write(k, NULL, table, va_index(va, level),
+                    pte_make(pa >> PAGE_SHIFT, flags | size | PTE_P | PTE_G));
+        va += level_span(level);
+        pa += level_span(level);
+        bytes -= level_span(level);
+    }
+    return true;
+}
+
+bool pgtable_kernel_half(struct kernel *k)
+{
+    uint64_t image = k->config.reserved_frames << PAGE_SHIFT;
+    uint64_t text = align_up(image / 2, PAGE_SIZE);
+    if (image >= 2 * HUGE_SIZE)
+        text = align_down(text, HUGE_SIZE);
+    k->root = table_new(k, NULL, PT_LEVELS, 0);
+    return k->root != PFN_NONE && map_kernel(k, DIRECT_MAP, 0, ram_size(k->ram), PTE_RW | PTE_XD) &&
+           map_kernel(k, KERNEL_IMAGE, 0, text, 0) &&
+           map_kernel(k, KERNEL_IMAGE + text, text, image - text, PTE_RW | PTE_XD);
+}

@@ -1,0 +1,70 @@
+/* process.h: the kernel's own picture of itself and of its processes; private to this folder. */
+#ifndef MEMWALK_KERNEL_PROCESS_H
+#define MEMWALK_KERNEL_PROCESS_H
+
+#include "kernel/frames.h"
+#include "kernel/vma.h"
+
+#define NAME_BYTES 16u /* as Linux's comm */
+
+/* One process. Its address space is its areas and its tables. */
+struct process {
+    uint16_t pid, parent;
+    bool killed; /* out of memory: it owns nothing any more */
+    char name[NAME_BYTES];
+    pfn_t root; /* of its tables; PFN_NONE once they are gone */
+    struct areas areas;
+    va_t heap_start, brk;
+    va_t stack_top;
+    uint64_t pages;  /* in areas */
+    uint64_t locked; /* in areas with VM_LOCKED */
+    uint64_t resident, resident_peak;
+    uint64_t tables;
+    uint64_t faults_minor, faults_major;
+};
+
+#define GATHER_PAGES  33u /* above this many pages Linux empties the TLB instead */
+#define GATHER_FRAMES 512u
+
+/* Pages whose entries were changed but that a TLB may still know, and frames that become free when
+ * it has forgotten them (Linux: mm/mmu_gather.c). */
+struct gather {
+    uint64_t pages;
+    va_t va[GATHER_PAGES];
+    size_t frames;
+    pfn_t frame[GATHER_FRAMES];
+};
+
+struct kernel {
+    struct env *env;
+    struct ram *ram;
+    struct cpu *cpus;
+    unsigned cpu_count;
+    struct kernel_config config;
+    struct kernel_counters counters;
+    struct frames *frames;
+    pfn_t root; /* the kernel half alone: CR3 where no process runs */
+    pfn_t zero; /* the frame of zeroes that all untouched pages share when read */
+    struct process **process;
+    size_t process_count, process_capacity;
+    uint16_t next_pid;
+    uint64_t next_anon;   /* identity of the next anonymous memory */
+    uint64_t next_object; /* number of the next shared object */
+    struct gather gather;
+};
+
+struct process *process_find(const struct kernel *, uint16_t pid);
+/* The process that runs on cpu and has memory, or NULL. */
+struct process *process_running(const struct cpu *);
+/* Empties the address space: areas, pages, tables. */
+void process_clear(struct kernel *, struct process *);
+/* Out of memory at va: the process loses all its memory. */
+void process_kill(struct kernel *, struct process *, va_t);
+
+/* A frame for one page or table. PFN_NONE: none left. */
+pfn_t frame_get(struct kernel *, enum frame_use, uint16_t pid, va_t);
+/* The frame is free again. */
+void frame_put(struct kernel *, pfn_t);
+void frame_zero(struct kernel *, pfn_t);
+
+#endif

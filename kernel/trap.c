@@ -1,0 +1,301 @@
+/* trap.c: the page fault handler (Linux: do_user_addr_fault in arch/x86/mm/fault.c, handle_mm_fault
+ * in mm/memory.c). It first asks whether the access may be, by the area, and then makes it
+ * possible.
+ *
+ *   error code        area        entry                   outcome
+ *   not present       none        –                       SIGSEGV, MAPERR
+ *   any               forbids it  –                       SIGSEGV, ACCERR
+ *   read, no frame    private     0                       the frame of zeroes, read-only
+ *   write, no frame   private     0                       a new frame, filled with zeroes
+ *   write             private     read-only               a copy, or the frame itself if alone
+ *   any               shared      0                       the object's frame, made if need be
+ */
+#include "kernel/trap.h"
+
+#include "kernel/object.h"
+#include "kernel/pgtable.h"
+#include "sim/base/check.h"
+
+#define SI_KERNEL    0x80u /* si_code of a fault that has no address */
+#define AROUND_PAGES 16u   /* a read maps so many pages of an object at once */
+
+const char *const fault_outcome_name[FAULT_OUTCOMES] = {
+    [FAULT_MINOR] = "minor",   [FAULT_MAJOR] = "major",   [FAULT_SPURIOUS] = "spurious",
+    [FAULT_SIGNAL] = "signal", [FAULT_KILLED] = "killed",
+};
+
+/* ---- bringing one page in ---- */
+
+/* A frame of zeroes of its own for the page at va. */
+static enum page_in page_fresh(struct kernel *k, struct process *p, struct area *a, pfn_t table,
+                               va_t va)
+{
+    pfn_t pfn = frame_get(k, FRAME_ANON, p->pid, va);
+    if (pfn == PFN_NONE)
+        return PAGE_NO_MEMORY;
+    frame_zero(k, pfn);
+    frames_at(k->frames, pfn)->alone = true;
+    pgtable_set(k, p, table, va, pte_make(pfn, area_pte(a, true)));
+    return PAGE_MADE;
+}
+
+/* A write to a page that is mapped read-only although its area may be written. */
+static enum page_in page_unshare(struct kernel *k, struct process *p, struct area *a, pfn_t table,
+                                 va_t va, pte_t entry)
+{
+    pfn_t old = pte_pfn(entry);
+    struct frame *frame = frames_at(k->frames, old);
+    area_own_anon(p, a, &k->next_anon);
+    if (old == k->zero)
+        return page_fresh(k, p, a, table, va);
+    if (frame->refs == 1) { /* the others are gone: keep it */
+        frame->alone = true;
+        pgtable_set(k, p, table, va, entry | PTE_RW);
+        return PAGE_MADE;
+    }
+    pfn_t pfn = frame_get(k, FRAME_ANON, p->pid, va);
+    if (pfn == PFN_NONE)
+        return PAGE_NO_MEMORY;
+    ram_copy(k->ram, pfn, old);
+    frames_at(k->frames, pfn)->alone = true;
+    pgtable_set(k, p, table, va, pte_make(pfn, area_pte(a, true)));
+    return PAGE_MADE;
+}
+
+static uint64_t object_index(const struct area *a, va_t va)
+{
+    return a->pgoff + ((va - a->start) >> PAGE_SHIFT);
+}
+
+/* Maps the pages around va that the object holds and that are not mapped yet (do_fault_around). */
+static void map_around(struct kernel *k, struct process *p, const struct area *a, pfn_t table,
+                       va_t va)
+{
+    va_t block = align_down(va, HUGE_SIZE); /* what the table covers */
+    va_t start = max_u64(align_down(va, AROUND_PAGES * PAGE_SIZE), a->start);
+    va_t end = min_u64(min_u64(start + AROUND_PAGES * PAGE_SIZE, a->end), block + HUGE_SIZE);
+    for (va_t at = start; at < end; at += PAGE_SIZE) {
+        uint64_t index = object_index(a, at);
+        pfn_t pfn = index < a->object->pages ? object_get(a->object, index) : PFN_NONE;
+        if (pfn != PFN_NONE && !ram_read64(k->ram, entry_at(table, at, 1)))
+            pgtable_set(k, p, table, at, pte_make(pfn, area_pte(a, true)));
+    }
+}
+
+static enum page_in page_shared(struct kernel *k, struct process *p, const struct area *a,
+                                pfn_t table, va_t va, bool write)
+{
+    uint64_t index = object_index(a, va);
+    if (index >= a->object->pages)
+        return PAGE_NO_OBJECT;
+    pfn_t pfn = object_get(a->object, index);
+    if (pfn != PFN_NONE && !write) {
+        map_around(k, p, a, table, va);
+        return PAGE_MADE;
+    }
+    if (pfn == PFN_NONE) {
+        pfn = frame_get(k, FRAME_SHARED, p->pid, va);
+        if (pfn == PFN_NONE)
+            return PAGE_NO_MEMORY;
+        if (!object_set(a->object, index, pfn)) {
+            frame_put(k, pfn);
+            return PAGE_NO_MEMORY;
+        }
+        frame_zero(k, pfn);
+    }
+    pgtable_set(k, p, table, va, pte_make(pfn, area_pte(a, true)));
+    return PAGE_MADE;
+}
+
+enum page_in page_in(struct kernel *k, struct process *p, struct area *a, va_t va, bool write)
+{
+    va = align_down(va, PAGE_SIZE);
+    pfn_t table;
+    pte_t entry = pgtable_get(k, p, va, &table);
+    if (pte_held(entry)) {
+        if (!write || (entry & PTE_RW))
+            return PAGE_READY;
+        return page_unshare(k, p, a, table, va, entry);
+    }
+    if (entry & PTE_GUARD)
+        return PAGE_GUARDED;
+    table = pgtable_make(k, p, va);
+    if (table == PFN_NONE)
+        return PAGE_NO_MEMORY;
+    if (a->flags & VM_SHARED)
+        return page_shared(k, p, a, table, va, write);
+    /* NOTE: a page of a program's file is given a frame of zeroes at once, as if the page cache
+     * had it: no frame is shared between processes and the contents are not those of a file. */
+    if (write)
+        area_own_anon(p, a, &k->next_anon);
+    if (write || a->file)
+        return page_fresh(k, p, a, table, va);
+    pgtable_set(k, p, table, va, pte_make(k->zero, area_pte(a, false)));
+    return PAGE_MADE;
+}
+
+/* ---- populating ---- */
+
+static void count_minor(struct kernel *k, struct process *p)
+{
+    p->faults_minor++;
+    k->counters.faults_minor++;
+}
+
+int populate_area(struct kernel *k, struct process *p, struct area *a, va_t start, va_t end,
+                  bool write)
+{
+    for (va_t va = start; va < end; va += PAGE_SIZE) {
+        enum page_in in = page_in(k, p, a, va, write);
+        if (in == PAGE_MADE)
+            count_minor(k, p);
+        if (in == PAGE_NO_MEMORY) {
+            EMIT(k->env, out_of_memory, .va = va, .pid = 0);
+            return -LX_ENOMEM;
+        }
+        if (in > PAGE_MADE)
+            return -LX_EFAULT;
+    }
+    return 0;
+}
+
+int populate(struct kernel *k, struct process *p, va_t start, va_t end, bool skip)
+{
+    struct area *a;
+    while (start < end && (a = areas_first(&p->areas, start, end))) {
+        va_t stop = min_u64(end, a->end);
+        bool write = (a->flags & (VM_WRITE | VM_SHARED)) == VM_WRITE;
+        int result = -LX_EFAULT;
+        if (a->flags & VM_ACCESS)
+            result = populate_area(k, p, a, max_u64(start, a->start), stop, write);
+        if (result && !skip)
+            return result;
+        start = stop;
+    }
+    return 0;
+}
+
+/* ---- the handler ---- */
+
+/* Does the tables' present state already allow what faulted? Then a TLB was behind. */
+static bool fault_spurious(const struct kernel *k, const struct cpu *cpu,
+                           const struct mmu_fault *fault)
+{
+    const struct mmu_regs *regs = mmu_regs(cpu->mmu);
+    struct walk walk;
+    uint32_t error;
+    walk_read(k->ram, regs, fault->va, &walk);
+    return walk.canonical && walk_judge(&walk, regs, fault->access, &error);
+}
+
+/* Linux: expand_downwards and acct_stack_growth in mm/vma.c. */
+static bool grow_stack(struct kernel *k, struct process *p, struct area *a, va_t va)
+{
+    va_t start = align_down(va, PAGE_SIZE);
+    size_t i = areas_index(&p->areas, a->start);
+    const struct area *lower = i ? p->areas.at[i - 1] : NULL;
+    if (start < MMAP_MIN || a->end - start > k->config.stack_limit)
+        return false;
+    if (lower && !(lower->flags & VM_GROWSDOWN) && (lower->flags & VM_ACCESS) &&
+        start - lower->end < STACK_GUARD)
+        return false;
+    uint64_t grow = a->start - start;
+    if ((a->flags & VM_LOCKED) && (p->locked << PAGE_SHIFT) + grow > k->config.memlock_limit)
+        return false;
+    area_own_anon(p, a, &k->next_anon);
+    area_grow_down(k->env, p, a, start);
+    return true;
+}
+
+/* The area for va, a stack grown to it where that may be; NULL: none. */
+static struct area *fault_area(struct kernel *k, struct process *p, va_t va)
+{
+    struct area *a = NULL;
+    if (va < TASK_SIZE)
+        a = areas_at(&p->areas, areas_index(&p->areas, va));
+    if (a && va < a->start && (!(a->flags & VM_GROWSDOWN) || !grow_stack(k, p, a, va)))
+        a = NULL;
+    EMIT(k->env, fault_area, .va = va, .start = a ? a->start : 0, .end = a ? a->end : 0,
+         .prot = a ? a->flags & VM_ACCESS : 0);
+    return a;
+}
+
+/* Linux: access_error. Without protection keys whatever may be accessed may be read. */
+static bool fault_allowed(const struct area *a, enum access access)
+{
+    if (access == ACCESS_WRITE)
+        return a->flags & VM_WRITE;
+    if (access == ACCESS_FETCH)
+        return a->flags & VM_EXEC;
+    return a->flags & VM_ACCESS;
+}
+
+static enum fault_outcome fault_signal(struct kernel *k, struct lx_siginfo *info, int signal,
+                                       unsigned code, va_t va)
+{
+    if (signal == LX_SIGSEGV && code == LX_SEGV_MAPERR)
+        k->counters.segv_maperr++;
+    if (signal == LX_SIGSEGV && code == LX_SEGV_ACCERR)
+        k->counters.segv_accerr++;
+    *info = (struct lx_siginfo){.signal = signal, .code = code, .va = va};
+    EMIT(k->env, signal_sent, .signal = (uint64_t)signal, .code = code, .va = va);
+    return FAULT_SIGNAL;
+}
+
+static enum fault_outcome fault_page(struct kernel *k, struct process *p, struct area *a,
+                                     const struct mmu_fault *fault, struct lx_siginfo *info)
+{
+    switch (page_in(k, p, a, fault->va, fault->access == ACCESS_WRITE)) {
+    case PAGE_NO_MEMORY:
+        process_kill(k, p, fault->va);
+        *info = (struct lx_siginfo){.signal = LX_SIGKILL, .va = fault->va};
+        return FAULT_KILLED;
+    case PAGE_NO_OBJECT:
+        return fault_signal(k, info, LX_SIGBUS, LX_BUS_ADRERR, fault->va);
+    case PAGE_GUARDED:
+        return fault_signal(k, info, LX_SIGSEGV, LX_SEGV_MAPERR, fault->va);
+    case PAGE_READY:
+    case PAGE_MADE:
+        break;
+    }
+    count_minor(k, p);
+    return FAULT_MINOR;
+}
+
+static enum fault_outcome fault_decide(struct kernel *k, struct cpu *cpu, struct process *p,
+                                       const struct mmu_fault *fault, struct lx_siginfo *info)
+{
+    if (fault->vector != VECTOR_PF)
+        return fault_signal(k, info, LX_SIGSEGV, SI_KERNEL, 0);
+    if (fault_spurious(k, cpu, fault)) {
+        mmu_invlpg(cpu->mmu, fault->va);
+        k->counters.invlpgs++;
+        k->counters.faults_spurious++;
+        return FAULT_SPURIOUS;
+    }
+    struct area *a = fault_area(k, p, fault->va);
+    if (!a)
+        return fault_signal(k, info, LX_SIGSEGV, LX_SEGV_MAPERR, fault->va);
+    if (!fault_allowed(a, fault->access))
+        return fault_signal(k, info, LX_SIGSEGV, LX_SEGV_ACCERR, fault->va);
+    return fault_page(k, p, a, fault, info);
+}
+
+enum fault_outcome kernel_fault(struct kernel *k, struct cpu *cpu, const struct mmu_fault *fault,
+                                struct lx_siginfo *info)
+{
+    struct process *p = process_running(cpu);
+    *info = (struct lx_siginfo){.signal = 0};
+    if (!p) {
+        *info = (struct lx_siginfo){.signal = LX_SIGKILL, .va = fault->va};
+        return FAULT_KILLED;
+    }
+    cycles_t start = k->env->cycle;
+    k->env->cycle += k->config.fault_cycles;
+    EMIT(k->env, fault_begin, .va = fault->va, .error = fault->error);
+    enum fault_outcome outcome = fault_decide(k, cpu, p, fault, info);
+    k->counters.cycles_fault += k->env->cycle - start;
+    EMIT(k->env, fault_end, .va = fault->va, .outcome = outcome, .signal = (uint64_t)info->signal,
+         .code = info->code);
+    return outcome;
+}
