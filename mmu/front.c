@@ -12,6 +12,10 @@
 
 #include <string.h>
 
+#define REGION_SHIFT (PAGE_SHIFT + 9)
+#define LIKELY(x)    __builtin_expect(!!(x), 1)
+#define UNLIKELY(x)  __builtin_expect(!!(x), 0)
+
 /* A write through a clean entry needs a walk, so here the dirty flag counts as a right. */
 static struct rights front_rights(const struct mmu *m, enum access how)
 {
@@ -76,7 +80,7 @@ bool front_access(struct mmu *m, va_t va, uint8_t *buf, size_t n, enum access ho
     int way = tlb_find(t, set, key);
     if (way == TLB_NONE)
         return false;
-    uint64_t data = t->data[tlb_slot(t, set, (uint32_t)way)];
+    uint64_t data = t->entry[tlb_slot(t, set, (uint32_t)way)].data;
     if (!rights_allow(front_rights(m, how), data_flags(data)))
         return false;
     tlb_hit(t, set, (uint32_t)way);
@@ -107,6 +111,54 @@ static size_t touch_hits(struct mmu *m, const va_t *va, size_t n, enum access ho
 
 /* ---- batches where both levels are LRU in packed orders and pages are small ---- */
 
+static bool regs_same(const struct mmu_regs *a, const struct mmu_regs *b)
+{
+    return a->cr3 == b->cr3 && a->cr4 == b->cr4 && a->efer == b->efer &&
+           a->maxphyaddr == b->maxphyaddr;
+}
+
+/* Regions are good for the tables of one root, as they stood at one epoch of the RAM. */
+static void regions_check(struct mmu *m)
+{
+    struct front *f = &m->front;
+    if (f->epoch == ram_epoch(m->ram) && regs_same(&f->regs, &m->regs))
+        return;
+    for (unsigned i = 0; i < FRONT_REGIONS; i++)
+        f->region[i].number = 0;
+    f->epoch = ram_epoch(m->ram);
+    f->regs = m->regs;
+}
+
+static const pte_t *entry_host(const struct mmu *m, pa_t pa)
+{
+    const uint8_t *frame = ram_frame(m->ram, pa >> PAGE_SHIFT);
+    return (const pte_t *)(const void *)(frame + (pa & PAGE_MASK));
+}
+
+/* Walks once the plain way, and remembers the way where it is an ordinary one. With fewer levels
+ * than there is room for, the first one is read again: it does no harm. */
+static __attribute__((noinline)) bool region_learn(struct mmu *m, struct front_region *r, va_t va)
+{
+    struct walk w;
+    walk_read(m->ram, &m->regs, va, &w);
+    if (!w.present || w.to.page_size != PAGE_SIZE)
+        return false;
+    for (unsigned i = 0; i + 1 < w.steps; i++)
+        if (!(w.step[i].entry & PTE_A))
+            return false;
+    for (unsigned i = 0; i < LEVELS_MAX - 1; i++) {
+        const struct walk_step *step = &w.step[i + 1 < w.steps ? i : 0];
+        r->at[i] = entry_host(m, step->pa);
+        r->entry[i] = step->entry;
+    }
+    uint32_t above = w.step[w.steps - 2].flags;
+    r->table = entry_host(m, w.step[w.steps - 1].pa & ~PAGE_MASK);
+    r->keep = PTE_FRAME | walk_leaf_bits(&m->regs) | (above & (TLB_WRITE | TLB_USER));
+    r->exec = above & TLB_EXEC;
+    r->number = (va >> REGION_SHIFT) + 1;
+    return true;
+}
+
 /* What the walk of a small page must find in the lowest entry to be ordinary. */
 struct leaf_rule {
     pte_t mask, want;
@@ -121,148 +173,127 @@ static struct leaf_rule leaf_rule(const struct mmu *m, enum access how)
     return r;
 }
 
-static bool regs_same(const struct mmu_regs *a, const struct mmu_regs *b)
+/* A walk that changes nothing: the data of the new TLB entry; 0: not an ordinary walk. levels is a
+ * constant at the call. */
+static inline __attribute__((always_inline)) uint64_t
+region_walk(struct mmu *m, va_t va, struct leaf_rule rule, unsigned levels)
 {
-    return a->cr3 == b->cr3 && a->cr4 == b->cr4 && a->efer == b->efer &&
-           a->maxphyaddr == b->maxphyaddr;
-}
-
-/* Regions are good for the tables of one root, as they stood at one epoch of the RAM. */
-static void generation_check(struct mmu *m)
-{
-    struct front *f = &m->front;
-    if (f->generation && f->epoch == ram_epoch(m->ram) && regs_same(&f->regs, &m->regs))
-        return;
-    f->generation++;
-    f->epoch = ram_epoch(m->ram);
-    f->regs = m->regs;
-}
-
-/* Walks once the plain way, and remembers the way where it is an ordinary one. */
-static bool region_learn(struct mmu *m, struct front_region *r, va_t va)
-{
-    struct walk w;
-    walk_read(m->ram, &m->regs, va, &w);
-    if (!w.present || w.to.page_size != PAGE_SIZE)
-        return false;
-    for (unsigned i = 0; i + 1 < w.steps; i++)
-        if (!(w.step[i].entry & PTE_A))
-            return false;
-    for (unsigned i = 0; i < LEVELS_MAX - 1; i++) {
-        const struct walk_step *step = &w.step[i + 1 < w.steps ? i : 0];
-        const uint8_t *frame = ram_frame(m->ram, step->pa >> PAGE_SHIFT);
-        r->at[i] = (const pte_t *)(const void *)(frame + (step->pa & PAGE_MASK));
-        r->entry[i] = step->entry;
-    }
-    const struct walk_step *leaf = &w.step[w.steps - 1];
-    r->table = (const pte_t *)(const void *)ram_frame(m->ram, leaf->pa >> PAGE_SHIFT);
-    r->flags = w.step[w.steps - 2].flags;
-    r->region = va >> (PAGE_SHIFT + 9);
-    r->generation = m->front.generation;
-    return true;
-}
-
-static inline bool region_same(const struct front_region *r)
-{
-    pte_t differs = 0;
-    for (unsigned i = 0; i < LEVELS_MAX - 1; i++)
-        differs |= *r->at[i] ^ r->entry[i];
-    return !differs;
-}
-
-/* A walk that changes nothing: the data of the new TLB entry; 0: not an ordinary walk. */
-static inline uint64_t region_walk(struct mmu *m, va_t va, struct leaf_rule rule)
-{
-    uint64_t number = va >> (PAGE_SHIFT + 9);
+    uint64_t number = va >> REGION_SHIFT;
     struct front_region *r = &m->front.region[number % FRONT_REGIONS];
-    bool known = (r->region ^ number) == 0 && r->generation == m->front.generation;
-    if (__builtin_expect(!known || !region_same(r), 0))
-        if (!region_learn(m, r, va))
-            return 0;
-    pte_t leaf = r->table[va_index(va, 1)];
-    if (__builtin_expect((leaf & rule.mask) != rule.want, 0))
+    pte_t differs = r->number ^ (number + 1);
+    for (unsigned i = 0; i < levels - 1; i++)
+        differs |= *(r->number ? r->at[i] : &r->entry[i]) ^ r->entry[i];
+    if (UNLIKELY(differs) && !region_learn(m, r, va))
         return 0;
-    return (leaf & PTE_FRAME) | walk_leaf_flags(&m->regs, leaf, r->flags);
+    pte_t leaf = r->table[va_index(va, 1)];
+    if (UNLIKELY((leaf & rule.mask) != rule.want))
+        return 0;
+    return (leaf & r->keep) | (~leaf >> 63 & r->exec);
+}
+
+/* How the loop is built: constants at each call, so that what they rule out is not there. */
+struct shape {
+    uint32_t stride1, stride2;
+    bool pow2; /* both levels have a power of two of sets */
+    unsigned levels;
+};
+
+static inline uint32_t set_of(const struct tlb *t, uint64_t key, bool pow2)
+{
+    return pow2 ? (uint32_t)(key >> 2 & t->pow2_mask) : tlb_set(t, key);
+}
+
+/* The way of key in the set that begins at slot, or TLB_NONE. */
+static inline __attribute__((always_inline)) int way_of(const struct tlb *t, size_t slot,
+                                                        uint64_t key, uint32_t stride)
+{
+    uint16_t wanted = key_short(key);
+    uint32_t bits = 0;
+    for (uint32_t at = 0; at < stride; at += TLB_LANES)
+        bits |= lanes_equal(t->shorts + slot + at, wanted) << at;
+    for (; bits; bits &= bits - 1)
+        if (LIKELY(t->entry[slot + (uint32_t)__builtin_ctz(bits)].key == key))
+            return __builtin_ctz(bits);
+    return TLB_NONE;
 }
 
 /* Puts a page in the place of the oldest of a full set and makes it the newest. */
-static inline void replace_oldest(const struct tlb *t, uint32_t set, uint32_t stride, uint64_t key,
-                                  uint64_t data)
+static inline __attribute__((always_inline)) void replace_oldest(const struct tlb *t, uint32_t set,
+                                                                 size_t slot, uint64_t key,
+                                                                 uint64_t data, uint32_t stride)
 {
-    uint32_t ways = t->config.ways;
+    uint32_t last = 4 * (t->config.ways - 1);
     uint64_t order = t->state[set];
-    uint32_t way = repl_oldest(order, ways);
-    uint64_t all = ~(uint64_t)0 >> (64 - 4 * ways);
-    size_t slot = (size_t)set * stride + way;
-    t->key[slot] = key;
-    t->data[slot] = data;
-    t->shorts[slot] = tlb_short(t, key);
-    t->state[set] = (order << 4 | way) & all;
+    uint32_t way = (uint32_t)(order >> last) & 15;
+    t->state[set] = (order ^ (uint64_t)way << last) << 4 | way;
+    t->entry[slot + way] = (struct tlb_entry){key, data};
+    t->shorts[slot + way] = key_short(key);
 }
 
 struct batch {
     size_t done, l1_misses, l2_misses;
 };
 
-/* The strides are constants at each call, so that the searches are unrolled. */
-static inline __attribute__((always_inline)) struct batch touch_lru(struct mmu *m, const va_t *va,
-                                                                    size_t n, enum access how,
-                                                                    uint32_t stride1,
-                                                                    uint32_t stride2)
+static inline __attribute__((always_inline)) struct batch
+touch_lru(struct mmu *m, const va_t *va, size_t n, enum access how, struct shape shape)
 {
-    const struct tlb l1 = m->tlb[TLB_L1D], l2 = m->tlb[TLB_L2];
+    const struct tlb t1 = m->tlb[TLB_L1D], t2 = m->tlb[TLB_L2];
     const struct rights rights = front_rights(m, how);
     const struct leaf_rule rule = leaf_rule(m, how);
     struct batch b = {0, 0, 0};
-    vpn_t last = UINT64_MAX;
     size_t i = 0;
-    for (; i < n; i++) {
+    while (i < n) {
         vpn_t vpn = va[i] >> PAGE_SHIFT;
-        if (vpn == last)
-            continue;
         uint64_t key = vpn << 2 | SIZE_4K;
-        uint32_t set = tlb_set(&l1, key);
-        int way = tlb_find_in(&l1, set, key, stride1);
+        uint32_t set = set_of(&t1, key, shape.pow2);
+        size_t slot = (size_t)set * shape.stride1;
+        int way = way_of(&t1, slot, key, shape.stride1);
         if (way != TLB_NONE) {
-            uint64_t data = l1.data[(size_t)set * stride1 + (uint32_t)way];
-            if (!rights_allow(rights, data_flags(data)))
+            if (UNLIKELY(!rights_allow(rights, data_flags(t1.entry[slot + (size_t)way].data))))
                 break;
-            l1.state[set] = repl_front(l1.state[set], (uint32_t)way);
-            last = vpn;
-            continue;
-        }
-        uint32_t set2 = tlb_set(&l2, key);
-        int way2 = tlb_find_in(&l2, set2, key, stride2);
-        uint64_t data;
-        if (way2 != TLB_NONE)
-            data = l2.data[(size_t)set2 * stride2 + (uint32_t)way2];
-        else
-            data = region_walk(m, va[i], rule);
-        bool full = l1.valid[set] == l1.config.ways && l2.valid[set2] == l2.config.ways;
-        if (__builtin_expect(!full || !data || !rights_allow(rights, data_flags(data)), 0))
-            break;
-        if (way2 != TLB_NONE) {
-            l2.state[set2] = repl_front(l2.state[set2], (uint32_t)way2);
+            t1.state[set] = repl_front(t1.state[set], (uint32_t)way);
         } else {
-            replace_oldest(&l2, set2, stride2, key, data);
-            b.l2_misses++;
+            uint32_t set2 = set_of(&t2, key, shape.pow2);
+            size_t slot2 = (size_t)set2 * shape.stride2;
+            int way2 = way_of(&t2, slot2, key, shape.stride2);
+            uint64_t data = way2 != TLB_NONE ? t2.entry[slot2 + (size_t)way2].data
+                                             : region_walk(m, va[i], rule, shape.levels);
+            bool full = t1.valid[set] == t1.config.ways && t2.valid[set2] == t2.config.ways;
+            if (UNLIKELY(!full || !data || !rights_allow(rights, data_flags(data))))
+                break;
+            if (way2 == TLB_NONE) {
+                replace_oldest(&t2, set2, slot2, key, data);
+                b.l2_misses++;
+            } else {
+                t2.state[set2] = repl_front(t2.state[set2], (uint32_t)way2);
+            }
+            replace_oldest(&t1, set, slot, key, data);
+            b.l1_misses++;
         }
-        replace_oldest(&l1, set, stride1, key, data);
-        b.l1_misses++;
-        last = vpn;
+        do
+            i++;
+        while (i < n && va[i] >> PAGE_SHIFT == vpn);
     }
     b.done = i;
     return b;
 }
 
-static struct batch touch_narrow(struct mmu *m, const va_t *va, size_t n, enum access how)
+static struct batch touch_common(struct mmu *m, const va_t *va, size_t n, enum access how)
 {
-    return touch_lru(m, va, n, how, TLB_LANES, 2 * TLB_LANES);
+    return touch_lru(m, va, n, how, (struct shape){TLB_LANES, 2 * TLB_LANES, true, 4});
 }
 
 static struct batch touch_any(struct mmu *m, const va_t *va, size_t n, enum access how)
 {
-    return touch_lru(m, va, n, how, m->tlb[TLB_L1D].stride, m->tlb[TLB_L2].stride);
+    struct shape shape = {m->tlb[TLB_L1D].stride, m->tlb[TLB_L2].stride, false, LEVELS_MAX};
+    return touch_lru(m, va, n, how, shape);
+}
+
+static bool common(const struct mmu *m)
+{
+    const struct tlb *t1 = &m->tlb[TLB_L1D], *t2 = &m->tlb[TLB_L2];
+    return t1->stride == TLB_LANES && t2->stride == 2 * TLB_LANES && is_pow2(t1->config.sets) &&
+           is_pow2(t2->config.sets) && mmu_levels(&m->regs) == 4;
 }
 
 static void batch_count(struct mmu *m, const struct batch *b, enum access how)
@@ -305,16 +336,15 @@ size_t front_touch(struct mmu *m, const va_t *va, size_t n, enum access how)
 {
     if (!ordinary(m))
         return touch_hits(m, va, n, how);
-    generation_check(m);
-    bool narrow = m->tlb[TLB_L1D].stride == TLB_LANES && m->tlb[TLB_L2].stride == 2 * TLB_LANES;
-    struct batch b = narrow ? touch_narrow(m, va, n, how) : touch_any(m, va, n, how);
+    regions_check(m);
+    struct batch b = common(m) ? touch_common(m, va, n, how) : touch_any(m, va, n, how);
     batch_count(m, &b, how);
     return b.done;
 }
 
 void front_forget(struct mmu *m)
 {
-    m->front.generation++;
+    m->front.epoch = 0;
     for (unsigned i = 0; i < FRONT_FRAMES; i++)
         m->front.frame[i].epoch = 0;
 }

@@ -17,12 +17,12 @@
  * and what they were. A walk reads them again and compares, all at once instead of one after the
  * other, so that an entry which the kernel changed is never overlooked. */
 struct front_region {
-    uint64_t region;     /* va / 2 MiB */
-    uint64_t generation; /* good only while it equals the front's */
+    uint64_t number;    /* va / 2 MiB, plus 1; 0: nothing */
+    const pte_t *table; /* the page table on the host */
     const pte_t *at[LEVELS_MAX - 1];
     pte_t entry[LEVELS_MAX - 1];
-    const pte_t *table; /* the page table on the host */
-    uint32_t flags;     /* rights down to the table */
+    pte_t keep; /* bits of a page's entry that go into its translation */
+    pte_t exec; /* TLB_EXEC unless a level takes that away */
 };
 
 /* A frame's bytes on the host, good while the epoch of the RAM is the same. */
@@ -34,9 +34,8 @@ struct front_frame {
 };
 
 struct front {
-    uint64_t generation; /* one more whenever host pointers or registers changed */
-    uint64_t epoch;      /* of the RAM at the last look */
-    struct mmu_regs regs;
+    uint64_t epoch;       /* of the RAM when the regions were learnt */
+    struct mmu_regs regs; /* the same of the registers */
     struct front_region region[FRONT_REGIONS];
     struct front_frame frame[FRONT_FRAMES];
 };

@@ -137,7 +137,7 @@ static bool level_find(const struct mmu *m, unsigned level, va_t va, struct plac
 
 static uint64_t *place_data(struct mmu *m, unsigned level, const struct place *at)
 {
-    return &m->tlb[level].data[tlb_slot(&m->tlb[level], at->set, at->way)];
+    return &m->tlb[level].entry[tlb_slot(&m->tlb[level], at->set, at->way)].data;
 }
 
 static void level_hit(struct mmu *m, unsigned level, const struct place *at)
@@ -489,8 +489,8 @@ static void level_flush(struct mmu *m, unsigned level)
     for (at.set = 0; at.set < t->config.sets; at.set++) {
         for (at.way = 0; t->valid[at.set] && at.way < t->config.ways; at.way++) {
             size_t slot = tlb_slot(t, at.set, at.way);
-            at.key = t->key[slot];
-            if (at.key && !(t->data[slot] & TLB_GLOBAL))
+            at.key = t->entry[slot].key;
+            if (at.key && !(t->entry[slot].data & TLB_GLOBAL))
                 place_drop(m, level, &at);
         }
     }
@@ -534,15 +534,15 @@ void mmu_tlb_line(const struct mmu *m, unsigned level, uint32_t set, uint32_t wa
     const struct tlb *t = &m->tlb[level];
     CHECK(set < t->config.sets && way < t->config.ways);
     size_t slot = tlb_slot(t, set, way);
-    uint64_t key = t->key[slot];
+    uint64_t key = t->entry[slot].key;
     *line = (struct tlb_line){.valid = key != 0,
                               .rank = t->ops->rank(tlb_state(t, set), t->config.ways, way)};
     if (!key)
         return;
     line->vpn = key_vpn(key);
-    line->pfn = data_pfn(t->data[slot]);
+    line->pfn = data_pfn(t->entry[slot].data);
     line->page_size = (uint64_t)1 << size_shift(key_size(key));
-    line->flags = data_flags(t->data[slot]);
+    line->flags = data_flags(t->entry[slot].data);
 }
 
 uint32_t mmu_psc_entries(const struct mmu *m, unsigned level)
@@ -555,9 +555,9 @@ void mmu_psc_line(const struct mmu *m, unsigned level, uint32_t slot, struct psc
 {
     CHECK(slot < mmu_psc_entries(m, level));
     const struct tlb *t = &m->psc.level[level];
-    *line = (struct psc_line){.valid = t->key[slot] != 0};
+    *line = (struct psc_line){.valid = t->entry[slot].key != 0};
     if (!line->valid)
         return;
-    line->va = (t->key[slot] >> 2) * level_span(level);
-    line->table = t->data[slot] & ~PAGE_MASK;
+    line->va = (t->entry[slot].key >> 2) * level_span(level);
+    line->table = t->entry[slot].data & ~PAGE_MASK;
 }

@@ -94,15 +94,16 @@ struct mmu_fault {
     enum access access;
 };
 
-/* Rights of a translation, all levels taken together; also kept in TLB entries. */
+/* Rights of a translation, all levels taken together; also kept in TLB entries. Bits that an entry
+ * of a table has too stand in the same place. */
 enum tlb_flag {
-    TLB_WRITE = 1,
-    TLB_USER = 2,
-    TLB_EXEC = 4,
-    TLB_DIRTY = 8,
-    TLB_GLOBAL = 16,
-    TLB_2M = 32, /* a 2 MiB page */
-    TLB_1G = 64, /* a 1 GiB page */
+    TLB_EXEC = 1,
+    TLB_WRITE = 2,    /* PTE_RW */
+    TLB_USER = 4,     /* PTE_US */
+    TLB_2M = 8,       /* a 2 MiB page */
+    TLB_1G = 16,      /* a 1 GiB page */
+    TLB_DIRTY = 64,   /* PTE_D */
+    TLB_GLOBAL = 256, /* PTE_G */
 };
 
 struct translation {

@@ -27,7 +27,7 @@ static bool psc_find_level(struct psc *psc, va_t va, unsigned level, struct walk
     if (way == TLB_NONE)
         return false;
     tlb_hit(t, 0, (uint32_t)way);
-    uint64_t data = t->data[way];
+    uint64_t data = t->entry[way].data;
     *start = (struct walk_start){level - 1, data & ~PAGE_MASK, data_flags(data)};
     return true;
 }
@@ -71,7 +71,7 @@ void psc_flush(struct psc *psc, struct env *env)
     for (unsigned level = 2; level <= LEVELS_MAX; level++) {
         struct tlb *t = &psc->level[level];
         for (uint32_t slot = 0; slot < t->config.ways && t->valid[0]; slot++)
-            if (t->key[slot])
+            if (t->entry[slot].key)
                 psc_remove(psc, env, level, slot);
     }
 }

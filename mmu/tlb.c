@@ -11,8 +11,6 @@ static void geometry(struct tlb *t)
     t->words = t->ops->words(t->config.ways);
     t->pow2_mask = is_pow2(sets) ? sets - 1 : 0;
     t->reciprocal = UINT64_MAX / sets;
-    /* Pages of one set are apart by a multiple of sets, so these low bits tell nothing. */
-    t->short_shift = 31u - (unsigned)__builtin_clz(sets);
 }
 
 bool tlb_init(struct tlb *t, struct arena *arena, const struct tlb_config *config)
@@ -22,11 +20,10 @@ bool tlb_init(struct tlb *t, struct arena *arena, const struct tlb_config *confi
     geometry(t);
     size_t slots = (size_t)config->sets * t->stride;
     t->shorts = arena_alloc(arena, slots * sizeof(t->shorts[0]));
-    t->key = arena_alloc(arena, slots * sizeof(t->key[0]));
-    t->data = arena_alloc(arena, slots * sizeof(t->data[0]));
+    t->entry = arena_alloc(arena, slots * sizeof(t->entry[0]));
     t->state = arena_alloc(arena, ((size_t)config->sets * t->words + 1) * sizeof(t->state[0]));
     t->valid = arena_alloc(arena, config->sets * sizeof(t->valid[0]));
-    if (!t->shorts || !t->key || !t->data || !t->state || !t->valid)
+    if (!t->shorts || !t->entry || !t->state || !t->valid)
         return false;
     for (uint32_t set = 0; set < config->sets; set++)
         t->ops->init(tlb_state(t, set), config->ways);
@@ -36,7 +33,7 @@ bool tlb_init(struct tlb *t, struct arena *arena, const struct tlb_config *confi
 static uint32_t lowest_invalid(const struct tlb *t, uint32_t set)
 {
     uint32_t way = 0;
-    while (t->key[tlb_slot(t, set, way)])
+    while (t->entry[tlb_slot(t, set, way)].key)
         way++;
     INVARIANT(way < t->config.ways);
     return way;
@@ -49,15 +46,14 @@ uint32_t tlb_put(struct tlb *t, struct rng *rng, uint32_t set, uint64_t key, uin
     bool full = t->valid[set] == ways;
     uint32_t way = full ? t->ops->victim(tlb_state(t, set), ways, rng) : lowest_invalid(t, set);
     size_t slot = tlb_slot(t, set, way);
-    *victim = t->key[slot];
+    *victim = t->entry[slot].key;
     if (full)
         t->held[key_size(*victim)]--;
     else
         t->valid[set]++;
     t->held[key_size(key)]++;
-    t->key[slot] = key;
-    t->data[slot] = data;
-    t->shorts[slot] = tlb_short(t, key);
+    t->entry[slot] = (struct tlb_entry){key, data};
+    t->shorts[slot] = key_short(key);
     t->ops->fill(tlb_state(t, set), ways, way);
     return way;
 }
@@ -65,10 +61,9 @@ uint32_t tlb_put(struct tlb *t, struct rng *rng, uint32_t set, uint64_t key, uin
 void tlb_remove(struct tlb *t, uint32_t set, uint32_t way)
 {
     size_t slot = tlb_slot(t, set, way);
-    INVARIANT(t->key[slot] != 0);
-    t->held[key_size(t->key[slot])]--;
+    INVARIANT(t->entry[slot].key != 0);
+    t->held[key_size(t->entry[slot].key)]--;
     t->valid[set]--;
-    t->key[slot] = 0;
-    t->data[slot] = 0;
+    t->entry[slot] = (struct tlb_entry){0, 0};
     t->shorts[slot] = 0;
 }

@@ -29,6 +29,10 @@ enum size_code { SIZE_4K = 1, SIZE_2M, SIZE_1G, SIZE_CODES };
 #define TLB_LANES 8u   /* short tags compared at a time */
 #define TLB_NONE  (-1) /* no way */
 
+struct tlb_entry {
+    uint64_t key, data;
+};
+
 struct tlb {
     struct tlb_config config;
     const struct repl_ops *ops;
@@ -36,10 +40,9 @@ struct tlb {
     uint32_t words;            /* of replacement state per set */
     uint64_t pow2_mask;        /* sets - 1 where sets is a power of two, else 0 */
     uint64_t reciprocal;       /* floor(2^64 / sets), where it is not */
-    unsigned short_shift;      /* what the short tag leaves out of the page number */
     uint64_t held[SIZE_CODES]; /* valid entries of each size */
     uint16_t *shorts;          /* [slot] */
-    uint64_t *key, *data;      /* [slot] */
+    struct tlb_entry *entry;   /* [slot] */
     uint64_t *state;           /* [set × words] */
     uint32_t *valid;           /* [set] valid ways */
 };
@@ -96,9 +99,10 @@ static inline uint32_t tlb_set(const struct tlb *t, uint64_t key)
     return (uint32_t)(rest - (rest >= t->config.sets ? t->config.sets : 0));
 }
 
-static inline uint16_t tlb_short(const struct tlb *t, uint64_t key)
+/* All bits of the key have a part in the short tag, so pages rarely share one. */
+static inline uint16_t key_short(uint64_t key)
 {
-    return (uint16_t)(key >> 2 >> t->short_shift);
+    return (uint16_t)(key * UINT64_C(0x9e3779b97f4a7c15) >> 48);
 }
 
 /* Bit i: tag[i] == wanted, for eight lanes. */
@@ -117,24 +121,19 @@ static inline uint32_t lanes_equal(const uint16_t *tag, uint16_t wanted)
 }
 
 /* The way that holds key, or TLB_NONE. */
-static inline int tlb_find_in(const struct tlb *t, uint32_t set, uint64_t key, uint32_t stride)
+static inline int tlb_find(const struct tlb *t, uint32_t set, uint64_t key)
 {
-    size_t slot = (size_t)set * stride;
-    uint16_t wanted = tlb_short(t, key);
-    for (uint32_t at = 0; at < stride; at += TLB_LANES) {
+    size_t slot = (size_t)set * t->stride;
+    uint16_t wanted = key_short(key);
+    for (uint32_t at = 0; at < t->stride; at += TLB_LANES) {
         uint32_t bits = lanes_equal(t->shorts + slot + at, wanted);
         for (; bits; bits &= bits - 1) {
             uint32_t way = at + (uint32_t)__builtin_ctz(bits);
-            if (t->key[slot + way] == key)
+            if (t->entry[slot + way].key == key)
                 return (int)way;
         }
     }
     return TLB_NONE;
-}
-
-static inline int tlb_find(const struct tlb *t, uint32_t set, uint64_t key)
-{
-    return tlb_find_in(t, set, key, t->stride);
 }
 
 static inline size_t tlb_slot(const struct tlb *t, uint32_t set, uint32_t way)

@@ -8,7 +8,9 @@
  */
 #include "mmu/walk.h"
 
-_Static_assert(PTE_RW >> 1 == TLB_WRITE && PTE_US >> 1 == TLB_USER, "rights in the entry's order");
+_Static_assert(PTE_RW == TLB_WRITE && PTE_US == TLB_USER && PTE_D == TLB_DIRTY &&
+                   PTE_G == TLB_GLOBAL,
+               "flags stand where entries have them");
 
 /* ---- rights ---- */
 
@@ -72,7 +74,7 @@ static void page_found(const struct mmu_regs *regs, struct walk *w)
     w->present = true;
     w->to.page_size = span;
     w->to.pa = (leaf->entry & PTE_FRAME & ~(span - 1)) | (w->va & (span - 1));
-    w->to.flags = walk_leaf_flags(regs, leaf->entry, leaf->flags);
+    w->to.flags = leaf->flags | (uint32_t)(leaf->entry & walk_leaf_bits(regs));
     if (leaf->level == 2)
         w->to.flags |= TLB_2M;
     if (leaf->level == 3)

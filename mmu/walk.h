@@ -31,16 +31,14 @@ pte_t walk_reserved(const struct mmu_regs *, pte_t, unsigned level);
 /* The flags that an entry leaves of those above it: a level can only take rights away. */
 static inline uint32_t walk_entry_flags(pte_t entry, uint32_t above)
 {
-    uint32_t flags = (uint32_t)(entry & (PTE_RW | PTE_US)) >> 1 | (entry & PTE_XD ? 0 : TLB_EXEC);
-    return flags & above;
+    uint32_t exec = entry & PTE_XD ? 0 : TLB_EXEC;
+    return ((uint32_t)(entry & (PTE_RW | PTE_US)) | exec) & above;
 }
 
-/* The same for an entry that maps a page, with its own flags. */
-static inline uint32_t walk_leaf_flags(const struct mmu_regs *regs, pte_t entry, uint32_t above)
+/* The bits of an entry that maps a page which are flags of its own. */
+static inline pte_t walk_leaf_bits(const struct mmu_regs *regs)
 {
-    uint32_t flags = walk_entry_flags(entry, above);
-    flags |= entry & PTE_D ? TLB_DIRTY : 0;
-    return flags | (entry & PTE_G && regs->cr4 & CR4_PGE ? TLB_GLOBAL : 0);
+    return PTE_D | (regs->cr4 & CR4_PGE ? PTE_G : 0);
 }
 
 struct walk_start walk_root(const struct mmu_regs *);
