@@ -218,9 +218,8 @@ static inline __attribute__((always_inline)) int way_of(const struct tlb *t, siz
 }
 
 /* Puts a page in the place of the oldest of a full set and makes it the newest. */
-static inline __attribute__((always_inline)) void replace_oldest(const struct tlb *t, uint32_t set,
-                                                                 size_t slot, uint64_t key,
-                                                                 uint64_t data, uint32_t stride)
+static inline void replace_oldest(const struct tlb *t, uint32_t set, size_t slot, uint64_t key,
+                                  uint64_t data)
 {
     uint32_t last = 4 * (t->config.ways - 1);
     uint64_t order = t->state[set];
