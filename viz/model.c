@@ -1,0 +1,651 @@
+/* model.c: the fold: one small function per event that changes something visible.
+ *
+ * Every function does exactly what the event says and looks nowhere else; that is what makes the
+ * comparison with inspection a proof that the events tell everything.
+ */
+#include "viz/model.h"
+
+#include "sim/base/arena.h"
+#include "sim/base/check.h"
+#include "viz/model_table.h"
+
+#include <string.h>
+
+static struct model_cpu *cpu_of(struct model *m, const struct event *e)
+{
+    CHECK(e->cpu < m->cpus);
+    return &m->cpu[e->cpu];
+}
+
+/* ---- the program ---- */
+
+static void on_op_begin(struct model *m, const struct event *e)
+{
+    m->op = e->op_begin.op;
+    m->op_kind = e->op_begin.kind;
+    m->op_id = e->op_begin.id;
+    m->op_faults = 0;
+    m->op_result = 0;
+    m->op_done = false;
+    m->count.ops++;
+    m->search = (struct model_search){0};
+    for (uint32_t i = 0; i < m->cpus; i++) {
+        m->cpu[i].access = (struct model_access){.pfn = PFN_NONE};
+        m->cpu[i].fault = (struct model_fault){.frame = PFN_NONE};
+        m->cpu[i].call = (struct model_call){0};
+    }
+}
+
+static void on_op_end(struct model *m, const struct event *e)
+{
+    m->op_result = e->op_end.result;
+    m->op_faults = e->op_end.faults;
+    m->op_done = true;
+}
+
+static void on_block_new(struct model *m, const struct event *e)
+{
+    struct model_block block = {.start = e->block_new.pointer,
+                                .id = e->block_new.id,
+                                .size = e->block_new.size,
+                                .usable = e->block_new.size,
+                                .op = m->op,
+                                .pid = e->pid};
+    if (m->search.returned && m->search.pointer == block.start) {
+        block.chunk = m->search.chunk;
+        block.chunk_size = m->search.chunk_size;
+        block.usable = m->search.usable;
+    }
+    model_block_add(m, &block);
+}
+
+/* ---- alloc ---- */
+
+static void on_alloc_request(struct model *m, const struct event *e)
+{
+    m->search = (struct model_search){.asked = true, .request = e->alloc_request.request};
+}
+
+static void on_alloc_size(struct model *m, const struct event *e)
+{
+    m->search.sized = true;
+    m->search.request = e->alloc_size.request;
+    m->search.header = e->alloc_size.header;
+    m->search.alignment = e->alloc_size.alignment;
+    m->search.minimum = e->alloc_size.minimum;
+    m->search.chunk_size = e->alloc_size.chunk;
+}
+
+static void on_alloc_search(struct model *m, const struct event *e)
+{
+    m->search.policy = e->alloc_search.policy;
+    m->search.list = e->alloc_search.list;
+    m->search.need = e->alloc_search.need;
+}
+
+static void on_alloc_probe(struct model *m, const struct event *e)
+{
+    m->search.probe[m->search.probes++ % MODEL_PROBES] =
+        (struct model_probe){e->alloc_probe.chunk, e->alloc_probe.size, e->alloc_probe.verdict};
+}
+
+static void on_alloc_fit(struct model *m, const struct event *e)
+{
+    m->search.fitted = true;
+    m->search.fit = e->alloc_fit.chunk;
+    m->search.fit_size = e->alloc_fit.size;
+    m->search.need = e->alloc_fit.need;
+}
+
+static void on_alloc_split(struct model *m, const struct event *e)
+{
+    m->search.split = e->alloc_split.chunk;
+    m->search.split_size = e->alloc_split.size;
+    m->search.rest = e->alloc_split.rest;
+    m->search.rest_size = e->alloc_split.rest_size;
+}
+
+static void on_alloc_header(struct model *m, const struct event *e)
+{
+    m->search.headed = true;
+    m->search.header_at = e->alloc_header.at;
+    m->search.header_before = e->alloc_header.before;
+    m->search.header_after = e->alloc_header.after;
+}
+
+static void on_alloc_list(struct model *m, const struct event *e)
+{
+    const struct ev_alloc_list *l = &e->alloc_list;
+    if (l->in)
+        model_free_add(m, &(struct model_free){l->chunk, l->size, l->list, e->pid, false});
+    else
+        model_free_drop(m, e->pid, l->chunk);
+}
+
+static void on_alloc_return(struct model *m, const struct event *e)
+{
+    m->search.returned = true;
+    m->search.pointer = e->alloc_return.pointer;
+    m->search.chunk = e->alloc_return.chunk;
+    m->search.chunk_size = e->alloc_return.size;
+    m->search.usable = e->alloc_return.usable;
+}
+
+static void on_alloc_free(struct model *m, const struct event *e)
+{
+    m->search = (struct model_search){.freeing = true,
+                                      .pointer = e->alloc_free.pointer,
+                                      .chunk = e->alloc_free.chunk,
+                                      .chunk_size = e->alloc_free.size};
+}
+
+/* ---- kernel ---- */
+
+static void on_sys_enter(struct model *m, const struct event *e)
+{
+    const struct ev_sys_enter *s = &e->sys_enter;
+    cpu_of(m, e)->call = (struct model_call){.nr = s->nr,
+                                             .arg = {s->a0, s->a1, s->a2, s->a3, s->a4, s->a5},
+                                             .any = true,
+                                             .inside = true};
+    m->count.calls++;
+}
+
+static void on_sys_exit(struct model *m, const struct event *e)
+{
+    struct model_call *call = &cpu_of(m, e)->call;
+    call->result = e->sys_exit.result;
+    call->inside = false;
+}
+
+static void on_brk_move(struct model *m, const struct event *e)
+{
+    struct model_process *p = model_process_make(m, e->pid);
+    p->heap_start = e->brk_move.start;
+    p->brk = e->brk_move.after;
+}
+
+static void on_area_new(struct model *m, const struct event *e)
+{
+    const struct ev_area_new *a = &e->area_new;
+    struct model_area area = {.start = a->start,
+                              .end = a->end,
+                              .flags = a->flags,
+                              .name = a->name,
+                              .prot = (uint32_t)a->prot};
+    model_area_add(m, model_process_make(m, e->pid), &area);
+}
+
+static void on_area_change(struct model *m, const struct event *e)
+{
+    const struct ev_area_change *c = &e->area_change;
+    struct model_process *p = model_process_make(m, e->pid);
+    struct model_area *area = model_area_starting(p, c->old_start);
+    if (!area)
+        return;
+    area->start = c->start;
+    area->end = c->end;
+    area->prot = (uint32_t)c->prot;
+    area->flags = c->flags;
+}
+
+static void on_fault_begin(struct model *m, const struct event *e)
+{
+    struct model_fault *f = &cpu_of(m, e)->fault;
+    f->va = e->fault_begin.va;
+    f->error = e->fault_begin.error;
+    f->handling = true;
+    f->found = f->ended = f->zeroed = false;
+    f->frame = PFN_NONE;
+    f->tables = 0;
+}
+
+static void on_fault_area(struct model *m, const struct event *e)
+{
+    struct model_fault *f = &cpu_of(m, e)->fault;
+    f->found = e->fault_area.start != e->fault_area.end;
+    f->start = e->fault_area.start;
+    f->end = e->fault_area.end;
+    f->prot = e->fault_area.prot;
+}
+
+static void on_fault_end(struct model *m, const struct event *e)
+{
+    struct model_fault *f = &cpu_of(m, e)->fault;
+    f->handling = false;
+    f->ended = true;
+    f->outcome = e->fault_end.outcome;
+    f->signal = (unsigned)e->fault_end.signal;
+    f->code = (unsigned)e->fault_end.code;
+}
+
+/* Is it memory of a program, and not the kernel's? */
+static bool backs_page(const struct model_frame *f)
+{
+    return f->use == FRAME_ANON || f->use == FRAME_SHARED;
+}
+
+static void on_frame_alloc(struct model *m, const struct event *e)
+{
+    struct model_frame *f = model_frame_make(m, e->frame_alloc.pfn);
+    *f = (struct model_frame){
+        .use = (uint8_t)e->frame_alloc.use, .pid = e->pid, .va = e->frame_alloc.va};
+    m->frames_free = e->frame_alloc.free;
+    m->count.resident += backs_page(f);
+    struct model_fault *fault = &cpu_of(m, e)->fault;
+    if (fault->handling && backs_page(f))
+        fault->frame = e->frame_alloc.pfn;
+}
+
+static void on_frame_free(struct model *m, const struct event *e)
+{
+    struct model_frame *f = model_frame_make(m, e->frame_free.pfn);
+    m->count.resident -= backs_page(f);
+    if (f->entry)
+        arena_free(m->arena, f->entry, PAGE_SIZE);
+    *f = (struct model_frame){.use = FRAME_FREE};
+    m->frames_free = e->frame_free.free;
+}
+
+static void on_table_new(struct model *m, const struct event *e)
+{
+    struct model_frame *f = model_frame_make(m, e->table_new.pfn);
+    f->use = FRAME_TABLE;
+    f->level = (uint8_t)e->table_new.level;
+    f->va = e->table_new.va;
+    if (!f->entry)
+        f->entry = model_memory(m, PAGE_SIZE);
+    m->count.tables++;
+    cpu_of(m, e)->fault.tables++;
+}
+
+static void on_table_gone(struct model *m, const struct event *e)
+{
+    (void)e;
+    m->count.tables--;
+}
+
+static void entry_set(struct model *m, pa_t pa, pte_t entry)
+{
+    struct model_frame *f = model_frame_make(m, pa >> PAGE_SHIFT);
+    if (f->entry)
+        f->entry[(pa & PAGE_MASK) / sizeof(pte_t)] = entry;
+}
+
+static void on_process_new(struct model *m, const struct event *e)
+{
+    struct model_process *p = model_process_make(m, (uint16_t)e->process_new.id);
+    p->parent = (uint16_t)e->process_new.parent;
+}
+
+static void on_process_gone(struct model *m, const struct event *e)
+{
+    struct model_process *p = model_process_make(m, (uint16_t)e->process_gone.id);
+    p->gone = true;
+    p->signal = (uint16_t)e->process_gone.signal;
+}
+
+/* ---- mmu ---- */
+
+static struct model_line *line_of(struct model *m, const struct event *e, uint64_t level,
+                                  uint64_t set, uint64_t way)
+{
+    CHECK(level >= 1 && level <= TLB_LEVELS);
+    struct model_tlb *tlb = &cpu_of(m, e)->tlb[level - 1];
+    CHECK(set < tlb->sets && way < tlb->ways);
+    return &tlb->line[set * tlb->ways + way];
+}
+
+static void on_access(struct model *m, const struct event *e)
+{
+    struct model_cpu *cpu = cpu_of(m, e);
+    bool again = cpu->access.any && !cpu->access.done && cpu->access.va == e->access.va;
+    unsigned tries = again ? cpu->access.tries + 1 : 1;
+    cpu->access = (struct model_access){.va = e->access.va,
+                                        .length = e->access.length,
+                                        .how = e->access.how,
+                                        .user = e->access.user,
+                                        .any = true,
+                                        .pfn = PFN_NONE,
+                                        .tries = tries};
+    if (!again)
+        cpu->fault = (struct model_fault){.frame = PFN_NONE};
+    m->count.accesses++;
+}
+
+static void on_tlb_hit(struct model *m, const struct event *e)
+{
+    const struct ev_tlb_hit *h = &e->tlb_hit;
+    line_of(m, e, h->level, h->set, h->way)->used = m->tick;
+    struct model_cpu *cpu = cpu_of(m, e);
+    cpu->tlb[h->level - 1].hits++;
+    cpu->access.tlb[h->level - 1] = ANSWER_HIT;
+    cpu->access.set[h->level - 1] = (uint32_t)h->set;
+    cpu->access.way[h->level - 1] = (uint32_t)h->way;
+    cpu->access.pfn = h->pfn;
+}
+
+static void on_tlb_miss(struct model *m, const struct event *e)
+{
+    const struct ev_tlb_miss *s = &e->tlb_miss;
+    struct model_cpu *cpu = cpu_of(m, e);
+    CHECK(s->level >= 1 && s->level <= TLB_LEVELS);
+    cpu->tlb[s->level - 1].misses++;
+    cpu->access.tlb[s->level - 1] = ANSWER_MISS;
+    cpu->access.set[s->level - 1] = (uint32_t)s->set;
+    cpu->access.miss_class = s->class;
+}
+
+static void on_tlb_fill(struct model *m, const struct event *e)
+{
+    const struct ev_tlb_fill *f = &e->tlb_fill;
+    *line_of(m, e, f->level, f->set, f->way) =
+        (struct model_line){f->vpn, f->pfn, m->tick, (uint32_t)f->flags, true};
+    struct model_cpu *cpu = cpu_of(m, e);
+    cpu->access.set[f->level - 1] = (uint32_t)f->set;
+    cpu->access.way[f->level - 1] = (uint32_t)f->way;
+}
+
+static struct model_slot *slot_of(struct model *m, const struct event *e, uint64_t level,
+                                  uint64_t slot)
+{
+    CHECK(level <= LEVELS_MAX);
+    struct model_psc *psc = &cpu_of(m, e)->psc[level];
+    CHECK(slot < psc->slots);
+    return &psc->slot[slot];
+}
+
+static void on_psc_hit(struct model *m, const struct event *e)
+{
+    struct model_access *a = &cpu_of(m, e)->access;
+    a->psc_level = (unsigned)e->psc_hit.level;
+    a->psc_table = e->psc_hit.table;
+}
+
+static void on_walk_begin(struct model *m, const struct event *e)
+{
+    struct model_access *a = &cpu_of(m, e)->access;
+    a->walking = true;
+    a->walked = false;
+    a->reads = a->last_level = 0;
+    memset(a->level, 0, sizeof(a->level));
+    m->count.walks++;
+}
+
+static void on_walk_read(struct model *m, const struct event *e)
+{
+    const struct ev_walk_read *r = &e->walk_read;
+    struct model_access *a = &cpu_of(m, e)->access;
+    CHECK(r->level >= 1 && r->level <= LEVELS_MAX);
+    a->level[r->level] = (struct model_read){r->pa, r->entry, r->cost, (unsigned)r->index, true};
+    a->last_level = (unsigned)r->level;
+    a->reads++;
+    m->count.walk_reads++;
+}
+
+static void on_walk_end(struct model *m, const struct event *e)
+{
+    struct model_access *a = &cpu_of(m, e)->access;
+    a->walking = false;
+    a->walked = true;
+    a->pfn = e->walk_end.pfn;
+    a->page_size = e->walk_end.size;
+}
+
+static void on_entry_mark(struct model *m, const struct event *e)
+{
+    entry_set(m, e->entry_mark.pa, e->entry_mark.after);
+    struct model_access *a = &cpu_of(m, e)->access;
+    unsigned level = (unsigned)e->entry_mark.level;
+    if (level <= LEVELS_MAX && a->level[level].pa == e->entry_mark.pa)
+        a->level[level].entry = e->entry_mark.after;
+}
+
+static void on_fault(struct model *m, const struct event *e)
+{
+    struct model_cpu *cpu = cpu_of(m, e);
+    cpu->access.walking = false;
+    cpu->fault = (struct model_fault){.va = e->fault.va,
+                                      .error = e->fault.error,
+                                      .level = (unsigned)e->fault.level,
+                                      .vector = (unsigned)e->fault.vector,
+                                      .raised = true,
+                                      .frame = PFN_NONE};
+    m->count.faults++;
+}
+
+static void on_data(struct model *m, const struct event *e)
+{
+    struct model_access *a = &cpu_of(m, e)->access;
+    a->pa = e->data.pa;
+    a->done = true;
+}
+
+static void on_cr3_load(struct model *m, const struct event *e)
+{
+    struct model_cpu *cpu = cpu_of(m, e);
+    cpu->root = e->cr3_load.root;
+    cpu->pid = e->pid;
+    if (e->pid)
+        model_process_make(m, e->pid)->root = e->cr3_load.root;
+}
+
+/* ---- the fold ---- */
+
+static bool fold_mmu(struct model *m, const struct event *e)
+{
+    switch (e->kind) {
+    case EV_access:
+        on_access(m, e);
+        return true;
+    case EV_tlb_hit:
+        on_tlb_hit(m, e);
+        return true;
+    case EV_tlb_miss:
+        on_tlb_miss(m, e);
+        return true;
+    case EV_tlb_fill:
+        on_tlb_fill(m, e);
+        return true;
+    case EV_tlb_dirty:
+        line_of(m, e, e->tlb_dirty.level, e->tlb_dirty.set, e->tlb_dirty.way)->flags |= TLB_DIRTY;
+        return true;
+    case EV_tlb_drop:
+        line_of(m, e, e->tlb_drop.level, e->tlb_drop.set, e->tlb_drop.way)->valid = false;
+        return true;
+    case EV_psc_hit:
+        on_psc_hit(m, e);
+        return true;
+    case EV_psc_fill:
+        *slot_of(m, e, e->psc_fill.level, e->psc_fill.slot) =
+            (struct model_slot){e->psc_fill.va, e->psc_fill.table, true};
+        return true;
+    case EV_psc_drop:
+        slot_of(m, e, e->psc_drop.level, e->psc_drop.slot)->valid = false;
+        return true;
+    case EV_walk_begin:
+        on_walk_begin(m, e);
+        return true;
+    case EV_walk_read:
+        on_walk_read(m, e);
+        return true;
+    case EV_walk_end:
+        on_walk_end(m, e);
+        return true;
+    case EV_entry_mark:
+        on_entry_mark(m, e);
+        return true;
+    case EV_fault:
+        on_fault(m, e);
+        return true;
+    case EV_data:
+        on_data(m, e);
+        return true;
+    case EV_cr3_load:
+        on_cr3_load(m, e);
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool fold_kernel(struct model *m, const struct event *e)
+{
+    switch (e->kind) {
+    case EV_sys_enter:
+        on_sys_enter(m, e);
+        return true;
+    case EV_sys_exit:
+        on_sys_exit(m, e);
+        return true;
+    case EV_brk_move:
+        on_brk_move(m, e);
+        return true;
+    case EV_area_new:
+        on_area_new(m, e);
+        return true;
+    case EV_area_change:
+        on_area_change(m, e);
+        return true;
+    case EV_area_gone:
+        model_area_drop(model_process_make(m, e->pid), e->area_gone.start);
+        return true;
+    case EV_fault_begin:
+        on_fault_begin(m, e);
+        return true;
+    case EV_fault_area:
+        on_fault_area(m, e);
+        return true;
+    case EV_fault_end:
+        on_fault_end(m, e);
+        return true;
+    case EV_frame_alloc:
+        on_frame_alloc(m, e);
+        return true;
+    case EV_frame_zero:
+        cpu_of(m, e)->fault.zeroed = true;
+        return true;
+    case EV_frame_free:
+        on_frame_free(m, e);
+        return true;
+    case EV_table_new:
+        on_table_new(m, e);
+        return true;
+    case EV_table_gone:
+        on_table_gone(m, e);
+        return true;
+    case EV_entry_write:
+        entry_set(m, e->entry_write.pa, e->entry_write.after);
+        return true;
+    case EV_process_new:
+        on_process_new(m, e);
+        return true;
+    case EV_process_gone:
+        on_process_gone(m, e);
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void fold_program(struct model *m, const struct event *e)
+{
+    switch (e->kind) {
+    case EV_op_begin:
+        on_op_begin(m, e);
+        break;
+    case EV_op_end:
+        on_op_end(m, e);
+        break;
+    case EV_op_error:
+        m->count.errors++;
+        break;
+    case EV_block_new:
+        on_block_new(m, e);
+        break;
+    case EV_block_gone:
+        model_block_drop(m, e->pid, e->block_gone.pointer);
+        break;
+    case EV_alloc_request:
+        on_alloc_request(m, e);
+        break;
+    case EV_alloc_size:
+        on_alloc_size(m, e);
+        break;
+    case EV_alloc_search:
+        on_alloc_search(m, e);
+        break;
+    case EV_alloc_probe:
+        on_alloc_probe(m, e);
+        break;
+    case EV_alloc_fit:
+        on_alloc_fit(m, e);
+        break;
+    case EV_alloc_split:
+        on_alloc_split(m, e);
+        break;
+    case EV_alloc_header:
+        on_alloc_header(m, e);
+        break;
+    case EV_alloc_list:
+        on_alloc_list(m, e);
+        break;
+    case EV_alloc_return:
+        on_alloc_return(m, e);
+        break;
+    case EV_alloc_free:
+        on_alloc_free(m, e);
+        break;
+    default:
+        break;
+    }
+}
+
+static void model_hear(void *state, const struct event *e)
+{
+    struct model *m = state;
+    m->tick++;
+    if (e->seq == 1)
+        m->steps = 0;
+    m->cpu_now = e->cpu;
+    if (!fold_mmu(m, e) && !fold_kernel(m, e))
+        fold_program(m, e);
+    m->ring[m->tick % MODEL_RING] = *e;
+    explain_follow(&m->story, e);
+    model_step_add(m, (uint8_t)e->kind);
+}
+
+static void cpu_init(struct model *m, struct model_cpu *cpu, const struct mmu_config *config)
+{
+    for (unsigned l = 0; l < TLB_LEVELS; l++) {
+        struct model_tlb *tlb = &cpu->tlb[l];
+        tlb->sets = config->tlb[l].sets;
+        tlb->ways = config->tlb[l].ways;
+        tlb->line = model_memory(m, (size_t)tlb->sets * tlb->ways * sizeof(*tlb->line));
+    }
+    for (unsigned l = 0; l <= LEVELS_MAX; l++) {
+        cpu->psc[l].slots = config->psc_entries[l];
+        cpu->psc[l].slot = model_memory(m, cpu->psc[l].slots * sizeof(struct model_slot));
+    }
+    cpu->access.pfn = cpu->fault.frame = PFN_NONE;
+}
+
+static void model_init(void *state, struct arena *arena, const struct config *config)
+{
+    struct model *m = state;
+    m->arena = arena;
+    m->cpus = config->cpus;
+    m->cpu = model_memory(m, m->cpus * sizeof(*m->cpu));
+    for (uint32_t i = 0; i < m->cpus; i++)
+        cpu_init(m, &m->cpu[i], &config->mmu);
+    m->frames = m->frames_free = config->ram_bytes / PAGE_SIZE;
+    m->frame = model_memory(m, (m->frames / MODEL_BLOCK + 1) * sizeof(struct model_frame *));
+    memcpy(m->alloc, config->alloc, sizeof(m->alloc));
+    explain_begin(&m->story, NULL);
+}
+
+struct sim_observer model_observer(void)
+{
+    return (struct sim_observer){
+        .state_size = sizeof(struct model), .init = model_init, .hear = model_hear};
+}

@@ -1,0 +1,190 @@
+/* pane_frames.c: physical memory, a cell to a frame, coloured by what it is used for.
+ *
+ * A machine has 262 144 frames for each GiB and most rows of them look all the same; such rows are
+ * folded into one thin line that says how many they are, so what is left is what differs.
+ */
+#include "viz/paint.h"
+
+#include <inttypes.h>
+
+#define COLUMNS   32u
+#define LINES_MAX 256u
+
+struct line {
+    pfn_t first;
+    uint64_t frames; /* COLUMNS: a row of cells; more: a fold */
+    uint8_t use;
+};
+
+static bool uniform(const struct model *m, pfn_t first, uint8_t *use)
+{
+    *use = model_frame(m, first)->use;
+    if (*use != FRAME_FREE && *use != FRAME_RESERVED)
+        return false;
+    for (pfn_t i = 1; i < COLUMNS && first + i < m->frames; i++)
+        if (model_frame(m, first + i)->use != *use)
+            return false;
+    return true;
+}
+
+/* Frames from first on that were never told of: whole pieces of the directory are skipped. */
+static uint64_t untouched(const struct model *m, pfn_t first)
+{
+    uint64_t n = 0;
+    while (first + n < m->frames && (first + n) % MODEL_BLOCK == 0 &&
+           !m->frame[(first + n) / MODEL_BLOCK])
+        n += MODEL_BLOCK;
+    return min_u64(n, m->frames - first);
+}
+
+/* Lines from frame at (a multiple of MODEL_BLOCK) on. */
+static size_t fold_lines(const struct model *m, pfn_t at, struct line *line, size_t max)
+{
+    size_t count = 0;
+    while (at < m->frames && count < max) {
+        uint8_t use = FRAME_FREE;
+        uint64_t n = untouched(m, at);
+        bool same = n > 0 || uniform(m, at, &use);
+        n = n ? n : min_u64(COLUMNS, m->frames - at);
+        struct line *last = count ? &line[count - 1] : NULL;
+        if (same && last && last->use == use)
+            last->frames += n;
+        else
+            line[count++] = (struct line){at, n, same ? use : FRAME_USES};
+        at += n;
+    }
+    return count;
+}
+
+static pfn_t focus_of(const struct paint *p)
+{
+    if (p->links.framed)
+        return p->links.pfn;
+    if (p->cpu->fault.frame != PFN_NONE)
+        return p->cpu->fault.frame;
+    return p->cpu->access.pfn;
+}
+
+static enum colour frame_colour(const struct paint *p, const struct model_frame *f)
+{
+    switch (f->use) {
+    case FRAME_TABLE:
+        return C_TABLE;
+    case FRAME_ANON:
+    case FRAME_SHARED:
+        return paint_owner(p, f->va);
+    case FRAME_RESERVED:
+        return C_KERNEL;
+    default:
+        return C_SUNK;
+    }
+}
+
+static void draw_frame(struct paint *p, struct rect cell, pfn_t pfn)
+{
+    const struct model_frame *f = model_frame(p->model, pfn);
+    enum colour colour = frame_colour(p, f);
+    if (f->use != FRAME_RESERVED && colour == C_KERNEL)
+        colour = C_MMAP;
+    paint_cell(p, cell, colour, 255, (struct thing){THING_FRAME, pfn, 0});
+    if (f->use == FRAME_TABLE)
+        paint_pattern(p, cell, ITEM_GRID, C_PANE);
+    if (pfn == p->cpu->fault.frame || pfn == p->cpu->access.pfn)
+        paint_outline(p, cell, pfn == p->cpu->fault.frame ? C_FAULT : C_BRIGHT);
+}
+
+static void draw_row(struct paint *p, struct rect row, pfn_t first)
+{
+    for (unsigned i = 0; i < COLUMNS && first + i < p->model->frames; i++)
+        draw_frame(p, rect_column(row, (int)i, (int)COLUMNS, 1), first + i);
+}
+
+static void draw_fold(struct paint *p, struct rect row, const struct line *line)
+{
+    bool kernel = line->use == FRAME_RESERVED;
+    paint_cell(p, row, kernel ? C_KERNEL : C_SUNK, 120,
+               (struct thing){THING_FRAME, line->first, 0});
+    rect_cut_left(&row, paint_em(p, 4));
+    paint_textf(p, row, (struct style){FACE_MONO, SIZE_SMALL, C_DIM, ALIGN_LEFT}, "%s %s from %s",
+                number_count(line->frames).text, kernel ? "K reserved" : "– free",
+                number_hex(line->first, 4).text);
+}
+
+static void draw_lines(struct paint *p, struct rect r, const struct line *line, size_t count)
+{
+    int cell = r.w / (int)COLUMNS;
+    if (cell > paint_em(p, 8))
+        cell = paint_em(p, 8);
+    if (cell < 4)
+        cell = 4;
+    int fold = paint_line(p, SIZE_SMALL) + paint_em(p, 2);
+    pfn_t focus = focus_of(p);
+    size_t hot = 0;
+    for (size_t i = 0; i < count; i++)
+        if (focus != PFN_NONE && focus >= line[i].first && focus < line[i].first + line[i].frames)
+            hot = i;
+    size_t first = 0;
+    int all = 0; /* start so that the hot line is inside */
+    for (size_t i = 0; i <= hot && count; i++)
+        all += line[i].use == FRAME_USES ? cell : fold;
+    while (first < hot && all > r.h)
+        all -= line[first++].use == FRAME_USES ? cell : fold;
+    for (size_t i = first; i < count; i++) {
+        int high = line[i].use == FRAME_USES ? cell : fold;
+        if (r.h < high)
+            return;
+        struct rect row = rect_cut_top(&r, high);
+        row.h -= 1;
+        if (line[i].use == FRAME_USES)
+            draw_row(p, row, line[i].first);
+        else
+            draw_fold(p, row, &line[i]);
+    }
+}
+
+static void draw_key(struct paint *p, struct rect r)
+{
+    static const struct {
+        enum colour colour;
+        const char *name;
+    } key[] = {{C_TABLE, "T tables"},
+               {C_HEAP, "heap"},
+               {C_MMAP, "mmap"},
+               {C_STACK, "stack"},
+               {C_IMAGE, "image"}};
+    struct style style = {FACE_MONO, SIZE_SMALL, C_DIM, ALIGN_LEFT};
+    int side = paint_em(p, 6);
+    for (size_t i = 0; i < ARRAY_LEN(key); i++) {
+        int wide = paint_width(p, style, key[i].name);
+        if (r.w < wide + side + paint_em(p, 3))
+            return;
+        struct rect box = rect_cut_left(&r, side);
+        box.y += (box.h - side) / 2;
+        box.h = side;
+        paint_cell(p, box, key[i].colour, 255, (struct thing){0});
+        rect_cut_left(&r, paint_em(p, 3));
+        paint_text(p, rect_cut_left(&r, wide), style, key[i].name);
+        rect_cut_left(&r, paint_em(p, 5));
+    }
+}
+
+void pane_frames(struct paint *p)
+{
+    const struct model *m = p->model;
+    struct rect r = paint_pane(p, "PHYSICAL MEMORY", "%s frames · %s free",
+                               number_count(m->frames).text, number_count(m->frames_free).text);
+    struct rect key = rect_cut_bottom(&r, paint_line(p, SIZE_SMALL) + paint_em(p, 2));
+    struct rect words = rect_cut_bottom(&r, paint_line(p, SIZE_SMALL) + paint_em(p, 1));
+    struct line line[LINES_MAX];
+    size_t count = fold_lines(m, 0, line, LINES_MAX);
+    pfn_t focus = focus_of(p);
+    if (focus != PFN_NONE && count && focus >= line[count - 1].first + line[count - 1].frames)
+        count = fold_lines(m, align_down(focus, MODEL_BLOCK), line, LINES_MAX);
+    draw_lines(p, r, line, count);
+    draw_key(p, key);
+    if (focus == PFN_NONE)
+        return;
+    char text[200];
+    thing_tell(m, p->cpu, p->view, (struct thing){THING_FRAME, focus, 0}, text, sizeof(text));
+    paint_text(p, words, (struct style){FACE_MONO, SIZE_SMALL, C_TEXT, ALIGN_LEFT}, text);
+}

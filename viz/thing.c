@@ -1,0 +1,272 @@
+/* thing.c: from any thing to its virtual range, down to entries and frame; and hover texts. */
+#include "viz/thing.h"
+
+#include "viz/keys.h"
+#include "viz/text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+static const char *const level_name[] = {"", "PT", "PD", "PDPT", "PML4", "PML5"};
+
+/* ---- links ---- */
+
+static void set_range(struct links *l, va_t start, uint64_t bytes)
+{
+    l->ranged = true;
+    l->start = start;
+    l->end = start + max_u64(bytes, 1);
+}
+
+/* An entry covers a range: known from the first address that its table maps. */
+static void entry_range(struct links *l, const struct model *m, pa_t pa)
+{
+    const struct model_frame *f = model_frame(m, pa >> PAGE_SHIFT);
+    if (!f->entry || !f->level)
+        return;
+    uint64_t span = level_span(f->level);
+    l->entry[f->level] = pa;
+    set_range(l, f->va + (pa & PAGE_MASK) / sizeof(pte_t) * span, span);
+}
+
+static void line_range(struct links *l, const struct model_cpu *cpu, struct thing t)
+{
+    const struct model_tlb *tlb = &cpu->tlb[(t.b - 1) % TLB_LEVELS];
+    if (t.a >= (uint64_t)tlb->sets * tlb->ways || !tlb->line[t.a].valid)
+        return;
+    set_range(l, tlb->line[t.a].vpn << PAGE_SHIFT, PAGE_SIZE);
+    l->framed = true;
+    l->pfn = tlb->line[t.a].pfn;
+}
+
+static void frame_range(struct links *l, const struct model *m, pfn_t pfn)
+{
+    const struct model_frame *f = model_frame(m, pfn);
+    l->framed = true;
+    l->pfn = pfn;
+    if (f->use == FRAME_ANON || f->use == FRAME_SHARED)
+        set_range(l, f->va, PAGE_SIZE);
+}
+
+/* Downwards by translation. A range of many pages has no single way down. */
+static void follow_tables(struct links *l, const struct model *m, pa_t root)
+{
+    pte_t entry = 0;
+    for (unsigned level = 4; level >= 1; level--) {
+        if (l->end - l->start > level_span(level) ||
+            !model_entry(m, root, l->start, level, &entry, &l->entry[level]))
+            return;
+        if (level == 1 && (entry & PTE_P)) {
+            l->framed = true;
+            l->pfn = pte_pfn(entry);
+        }
+    }
+}
+
+void thing_links(struct links *l, const struct model *m, const struct model_cpu *cpu,
+                 struct thing t)
+{
+    *l = (struct links){.thing = t};
+    switch (t.kind) {
+    case THING_VA:
+        set_range(l, t.a, 1);
+        break;
+    case THING_BLOCK: {
+        const struct model_block *b = model_block_at(m, cpu->pid, t.a);
+        set_range(l, t.a, b ? b->usable : 1);
+        break;
+    }
+    case THING_CHUNK:
+        set_range(l, t.a, t.b);
+        break;
+    case THING_AREA:
+        set_range(l, t.a, t.b - t.a);
+        break;
+    case THING_ENTRY:
+        entry_range(l, m, t.a);
+        break;
+    case THING_LINE:
+        line_range(l, cpu, t);
+        break;
+    case THING_FRAME:
+        frame_range(l, m, t.a);
+        break;
+    default:
+        break;
+    }
+    if (l->ranged)
+        follow_tables(l, m, cpu->root);
+}
+
+static bool touches(const struct links *l, va_t start, uint64_t bytes)
+{
+    return l->ranged && start < l->end && l->start < start + max_u64(bytes, 1);
+}
+
+static bool line_linked(const struct links *l, const struct model_cpu *cpu, struct thing t)
+{
+    const struct model_tlb *tlb = &cpu->tlb[(t.b - 1) % TLB_LEVELS];
+    const struct model_line *line = &tlb->line[t.a];
+    return line->valid && touches(l, line->vpn << PAGE_SHIFT, PAGE_SIZE);
+}
+
+bool thing_linked(const struct links *l, const struct model *m, const struct model_cpu *cpu,
+                  struct thing t)
+{
+    if (l->thing.kind == THING_NONE || t.kind == THING_NONE)
+        return false;
+    if (thing_equal(l->thing, t))
+        return true;
+    switch (t.kind) {
+    case THING_BLOCK: {
+        const struct model_block *b = model_block_at(m, cpu->pid, t.a);
+        return touches(l, t.a, b ? b->usable : 1);
+    }
+    case THING_CHUNK:
+        return touches(l, t.a, t.b);
+    case THING_AREA:
+        return touches(l, t.a, t.b - t.a);
+    case THING_ENTRY:
+        return t.b <= LEVELS_MAX && l->entry[t.b] && l->entry[t.b] == t.a;
+    case THING_LINE:
+        return line_linked(l, cpu, t);
+    case THING_FRAME:
+        return l->framed && l->pfn == t.a;
+    default:
+        return false;
+    }
+}
+
+/* ---- what a thing says ---- */
+
+static int tell_area(const struct model *m, uint16_t pid, va_t va, char *text, size_t size)
+{
+    const struct model_area *a = model_area(m, pid, va);
+    if (!a)
+        return snprintf(text, size, "no area");
+    return snprintf(text, size, "%s%s–%s", a->name && a->name[0] ? a->name : "anonymous ",
+                    number_bare(a->start).text, number_bare(a->end).text);
+}
+
+static void tell_frame(const struct model *m, pfn_t pfn, char *text, size_t size)
+{
+    const struct model_frame *f = model_frame(m, pfn);
+    struct number frame = number_hex(pfn, 4);
+    if (f->use == FRAME_TABLE)
+        snprintf(text, size, "frame %s (%" PRIu64 "): %s of pid %u, maps from %s", frame.text, pfn,
+                 level_name[f->level % 6], f->pid, number_hex(f->va, 12).text);
+    else if (f->use == FRAME_ANON || f->use == FRAME_SHARED)
+        snprintf(text, size, "frame %s (%" PRIu64 "): page %s of pid %u", frame.text, pfn,
+                 number_hex(f->va, 12).text, f->pid);
+    else
+        snprintf(text, size, "frame %s (%" PRIu64 "): %s", frame.text, pfn,
+                 f->use == FRAME_RESERVED ? "the kernel's own" : "free");
+}
+
+static void tell_line(const struct model_cpu *cpu, struct thing t, char *text, size_t size)
+{
+    const struct model_tlb *tlb = &cpu->tlb[(t.b - 1) % TLB_LEVELS];
+    const struct model_line *line = &tlb->line[t.a];
+    int n = snprintf(text, size, "L%" PRIu64 " set %" PRIu64 " way %" PRIu64 ": ", t.b,
+                     t.a / tlb->ways, t.a % tlb->ways);
+    if (!line->valid)
+        snprintf(text + n, size - (size_t)n, "empty");
+    else
+        snprintf(text + n, size - (size_t)n, "page %s → frame %s%s%s%s",
+                 number_hex(line->vpn << PAGE_SHIFT, 12).text, number_hex(line->pfn, 4).text,
+                 line->flags & TLB_WRITE ? " writable" : "",
+                 line->flags & TLB_DIRTY ? " dirty" : "",
+                 line->flags & TLB_USER ? "" : " supervisor");
+}
+
+static void tell_entry(const struct model *m, struct thing t, char *text, size_t size)
+{
+    const struct model_frame *f = model_frame(m, t.a >> PAGE_SHIFT);
+    pte_t entry = f->entry ? f->entry[(t.a & PAGE_MASK) / sizeof(pte_t)] : 0;
+    snprintf(text, size, "%s entry %" PRIu64 " at %s: %s%s", level_name[t.b % 6],
+             (t.a & PAGE_MASK) / sizeof(pte_t), number_hex(t.a, 8).text, number_hex(entry, 16).text,
+             entry & PTE_P ? "" : " not present");
+}
+
+static void tell_block(const struct model *m, uint16_t pid, va_t va, char *text, size_t size)
+{
+    const struct model_block *b = model_block_at(m, pid, va);
+    if (!b)
+        snprintf(text, size, "%s", number_hex(va, 12).text);
+    else
+        snprintf(text, size,
+                 "block p%" PRIu64 " at %s: %" PRIu64 " B asked for, %" PRIu64
+                 " B usable, made by op %" PRIu64,
+                 b->id, number_hex(va, 12).text, b->size, b->usable, b->op);
+}
+
+static void tell_bit(struct thing t, char *text, size_t size)
+{
+    static const char *const bit[] = {
+        "P: present",
+        "R/W: may be written",
+        "U/S: user may use it",
+        "PWT: write-through",
+        "PCD: not cached",
+        "A: was accessed",
+        "D: was written",
+        "PAT (in PD, PDPT: PS, maps a page)",
+        "G: global",
+    };
+    if (t.a < ARRAY_LEN(bit))
+        snprintf(text, size, "bit %" PRIu64 " %s", t.a, bit[t.a]);
+    else
+        snprintf(text, size, t.a == 63 ? "bit 63 XD: no execution" : "bits 51…12: the frame");
+}
+
+static void tell_op(const struct view *v, uint64_t op, char *text, size_t size)
+{
+    if (!v->trace || op < 1 || op > v->trace->count)
+        return;
+    const struct op *o = &v->trace->op[op - 1];
+    char said[128];
+    op_text(o, o->extra ? &v->trace->extra[o->extra] : NULL, said, sizeof(said));
+    snprintf(text, size, "op %" PRIu64 ", line %u: %s", op, o->line, said);
+}
+
+void thing_tell(const struct model *m, const struct model_cpu *cpu, const struct view *v,
+                struct thing t, char *text, size_t size)
+{
+    text[0] = '\0';
+    switch (t.kind) {
+    case THING_OP:
+        tell_op(v, t.a, text, size);
+        break;
+    case THING_BLOCK:
+        tell_block(m, cpu->pid, t.a, text, size);
+        break;
+    case THING_CHUNK:
+        snprintf(text, size, "chunk %s, %" PRIu64 " B", number_hex(t.a, 12).text, t.b);
+        break;
+    case THING_AREA:
+    case THING_VA:
+        tell_area(m, cpu->pid, t.a, text, size);
+        break;
+    case THING_INDEX:
+        snprintf(text, size, "bits %" PRIu64 "…%" PRIu64 " of the address", t.a ? 11 + 9 * t.a : 11,
+                 t.a ? 3 + 9 * t.a : 0);
+        break;
+    case THING_ENTRY:
+        tell_entry(m, t, text, size);
+        break;
+    case THING_LINE:
+        tell_line(cpu, t, text, size);
+        break;
+    case THING_FRAME:
+        tell_frame(m, t.a, text, size);
+        break;
+    case THING_BIT:
+        tell_bit(t, text, size);
+        break;
+    case THING_ACTION:
+        snprintf(text, size, "%s", t.a < ACTIONS ? action_info[t.a].doc : "");
+        break;
+    default:
+        break;
+    }
+}

@@ -1,0 +1,259 @@
+/* travel.c: steps of every size, made of seeks; the kinds of the current op's events are kept, so
+ * that "the next access" or "the last fault" is a look into a list.
+ */
+#include "viz/travel.h"
+
+#include "sim/explain.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SURVEY_SLICE 20000u
+
+enum err travel_open(struct travel *t, struct view *view, struct error *error)
+{
+    *t = (struct travel){.view = view};
+    struct sim_options options = {.config = view->config,
+                                  .trace = view->trace,
+                                  .history = true,
+                                  .keep_going = true,
+                                  .observers = 1,
+                                  .observer = {model_observer()}};
+    enum err err = sim_open(&t->sim, &options, error);
+    if (!err)
+        err = survey_open(&t->survey, view->config, view->trace, error);
+    if (err) {
+        travel_close(t);
+        return err;
+    }
+    view->survey = t->survey;
+    view->ops = view->trace->count;
+    return ERR_NONE;
+}
+
+void travel_close(struct travel *t)
+{
+    survey_close(t->survey);
+    sim_close(t->sim);
+    free(t->kinds);
+    *t = (struct travel){0};
+}
+
+const struct model *travel_model(const struct travel *t)
+{
+    return sim_observer_state(t->sim, 0);
+}
+
+static void complain(struct travel *t, const struct error *error)
+{
+    error_text(error, t->view->notice, sizeof(t->view->notice));
+}
+
+/* Learns what happens in op: runs it to its end and copies the kinds of its events. */
+static bool learn(struct travel *t, uint64_t op)
+{
+    struct error error;
+    if (t->kinds_op == op)
+        return true;
+    if (sim_seek(t->sim, (struct moment){op, UINT64_MAX}, &error)) {
+        complain(t, &error);
+        return false;
+    }
+    const struct model *m = travel_model(t);
+    size_t steps = m->op == op ? m->steps : 0;
+    if (steps > t->kinds_max) {
+        uint8_t *larger = realloc(t->kinds, steps);
+        if (!larger)
+            return false;
+        t->kinds = larger;
+        t->kinds_max = steps;
+    }
+    if (steps)
+        memcpy(t->kinds, m->step, steps);
+    t->steps = steps;
+    t->kinds_op = op;
+    return true;
+}
+
+/* The sentence of the moment. */
+static void narrate(struct travel *t)
+{
+    struct view *v = t->view;
+    const struct model *m = travel_model(t);
+    const struct event *e = model_event(m, 0);
+    v->headline[0] = v->chapter[0] = '\0';
+    if (v->now.step && e) {
+        struct explain_context story = m->story;
+        story.sim = t->sim;
+        explain_event(&story, e, v->headline, sizeof(v->headline));
+        enum explain_chapter chapter = explain_chapter(&story, e);
+        if (chapter != CHAPTER_NONE)
+            snprintf(v->chapter, sizeof(v->chapter), "%d of %d · %s", (int)chapter, CHAPTERS - 1,
+                     explain_chapter_name[chapter]);
+        return;
+    }
+    if (v->now.op < 1 || v->now.op > v->trace->count) {
+        snprintf(v->headline, sizeof(v->headline), "The machine stands ready; there is no op.");
+        return;
+    }
+    const struct op *op = &v->trace->op[v->now.op - 1];
+    char text[160];
+    op_text(op, op->extra ? &v->trace->extra[op->extra] : NULL, text, sizeof(text));
+    snprintf(v->headline, sizeof(v->headline), "Next: %s", text);
+    snprintf(v->chapter, sizeof(v->chapter), "Space plays, → steps, ? shows all keys.");
+}
+
+void travel_to(struct travel *t, struct moment to)
+{
+    struct view *v = t->view;
+    struct error error;
+    v->notice[0] = '\0';
+    if (to.op < 1)
+        to = (struct moment){1, 0};
+    if (to.op > v->ops)
+        to = (struct moment){v->ops ? v->ops : 1, UINT64_MAX};
+    if (v->ops && learn(t, to.op)) {
+        to.step = min_u64(to.step, t->steps);
+        if (sim_seek(t->sim, to, &error))
+            complain(t, &error);
+    }
+    v->now = v->ops ? to : (struct moment){0, 0};
+    v->kinds = t->kinds;
+    v->steps = t->steps;
+    narrate(t);
+}
+
+/* Does a step of this grain end with this event? Every step ends at the end of an op. */
+static bool ends_step(enum grain grain, uint8_t kind)
+{
+    switch (grain) {
+    case GRAIN_STEP:
+        return true;
+    case GRAIN_ACCESS:
+        return kind == EV_data || kind == EV_fault_end;
+    default:
+        return kind == EV_sys_exit;
+    }
+}
+
+static bool step_forward(struct travel *t)
+{
+    struct moment to = t->view->now;
+    if (to.step >= t->steps) {
+        if (to.op >= t->view->ops || !learn(t, to.op + 1))
+            return false;
+        to = (struct moment){to.op + 1, 0};
+    }
+    do
+        to.step++;
+    while (to.step < t->steps && !ends_step(t->view->grain, t->kinds[to.step - 1]));
+    travel_to(t, to);
+    return true;
+}
+
+static bool step_back(struct travel *t)
+{
+    struct moment to = t->view->now;
+    if (to.step <= 1) {
+        if (to.op <= 1 && to.step == 0)
+            return false;
+        to = to.op <= 1 ? (struct moment){1, 0} : (struct moment){to.op - 1, UINT64_MAX};
+        travel_to(t, to);
+        return true;
+    }
+    do
+        to.step--;
+    while (to.step > 0 && !ends_step(t->view->grain, t->kinds[to.step - 1]));
+    if (!to.step && to.op > 1)
+        to = (struct moment){to.op - 1, UINT64_MAX};
+    travel_to(t, to);
+    return true;
+}
+
+bool travel_step(struct travel *t, int direction)
+{
+    if (!t->view->ops)
+        return false;
+    if (t->view->grain == GRAIN_STOP)
+        return travel_find(t, direction, SURVEY_STOP);
+    return direction > 0 ? step_forward(t) : step_back(t);
+}
+
+static bool shows(uint8_t flag, uint8_t kind)
+{
+    switch (flag) {
+    case SURVEY_FAULT:
+        return kind == EV_fault;
+    case SURVEY_MISS:
+        return kind == EV_walk_begin;
+    case SURVEY_CALL:
+        return kind == EV_sys_enter;
+    default:
+        return kind == EV_mark;
+    }
+}
+
+/* In the learned op: the first such event after step, or the last before it; 0: none. */
+static uint64_t find_in_op(const struct travel *t, uint64_t step, int direction, uint8_t flag)
+{
+    if (direction > 0) {
+        for (uint64_t i = step + 1; i <= t->steps; i++)
+            if (shows(flag, t->kinds[i - 1]))
+                return i;
+        return 0;
+    }
+    for (uint64_t i = min_u64(step, t->steps + 1); i-- > 1;)
+        if (shows(flag, t->kinds[i - 1]))
+            return i;
+    return 0;
+}
+
+/* The next op with the flag; the survey runs on until it knows. */
+static uint64_t find_op(struct travel *t, uint64_t op, int direction, uint8_t flag)
+{
+    uint64_t found = survey_find(t->survey, op, direction, flag);
+    while (!found && direction > 0 && survey_run(t->survey, SURVEY_SLICE))
+        found = survey_find(t->survey, op, direction, flag);
+    return found ? found : survey_find(t->survey, op, direction, flag);
+}
+
+bool travel_find(struct travel *t, int direction, uint8_t flag)
+{
+    struct moment now = t->view->now;
+    uint64_t step = now.op && learn(t, now.op) ? find_in_op(t, now.step, direction, flag) : 0;
+    if (step) {
+        travel_to(t, (struct moment){now.op, step});
+        return true;
+    }
+    for (uint64_t op = find_op(t, now.op, direction, flag); op;
+         op = find_op(t, op, direction, flag)) {
+        if (!learn(t, op))
+            return false;
+        step = find_in_op(t, direction > 0 ? 0 : UINT64_MAX, direction, flag);
+        if (step) {
+            travel_to(t, (struct moment){op, step});
+            return true;
+        }
+    }
+    travel_to(t, now);
+    snprintf(t->view->notice, sizeof(t->view->notice), "There is none %s here.",
+             direction > 0 ? "after" : "before");
+    return false;
+}
+
+void travel_to_part(struct travel *t, double part)
+{
+    if (part < 0)
+        part = 0;
+    double at = part * (double)t->view->ops;
+    uint64_t op = (uint64_t)at;
+    if (op >= t->view->ops) {
+        travel_to(t, (struct moment){t->view->ops, UINT64_MAX});
+        return;
+    }
+    if (!learn(t, op + 1))
+        return;
+    travel_to(t, (struct moment){op + 1, (uint64_t)((at - (double)op) * (double)t->steps)});
+}

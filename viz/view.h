@@ -1,0 +1,49 @@
+/* view.h: everything about the picture that is not the machine: where in time, what is selected,
+ * how large. The scene is a function of the model and of this.
+ */
+#ifndef MEMWALK_VIZ_VIEW_H
+#define MEMWALK_VIZ_VIEW_H
+
+#include "sim/sim.h"
+#include "viz/layout.h"
+#include "viz/survey.h"
+
+enum grain {
+    GRAIN_STEP,   /* one event */
+    GRAIN_ACCESS, /* one access to memory */
+    GRAIN_OP,     /* one op of the trace, or system call */
+    GRAIN_STOP,   /* the next stop of the lesson */
+    GRAINS
+};
+extern const char *const grain_name[GRAINS];
+
+#define PHASE_DONE 1000
+
+struct view {
+    const struct trace *trace;
+    const struct config *config;
+    const struct survey *survey;
+    const char *name;    /* of the trace, for the title */
+    const char *caption; /* configuration in a few words */
+    struct moment now;
+    uint64_t ops;
+    const uint8_t *kinds; /* of the events of op now.op; kinds[0 .. steps) */
+    uint64_t steps;
+    enum grain grain;
+    bool playing, motion;
+    int speed; /* steps in 100 s; 0: as fast as it goes */
+    int phase; /* of the newest event's motion: 0 … PHASE_DONE */
+    struct thing selection, hover;
+    int hover_x, hover_y;
+    enum theme theme;
+    int scale;       /* text size, 1000: 1× */
+    unsigned hidden; /* panes switched off */
+    bool help;
+    bool asking; /* for an op to go to */
+    char answer[24];
+    char headline[512]; /* the newest event in a sentence */
+    char chapter[96];   /* the part of the story it belongs to, or "" */
+    char notice[160];   /* one line that says what just went wrong, or "" */
+};
+
+#endif

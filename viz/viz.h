@@ -1,0 +1,31 @@
+/* viz.h: the window on a simulation, and pictures of its moments. */
+#ifndef MEMWALK_VIZ_VIZ_H
+#define MEMWALK_VIZ_VIZ_H
+
+#include "sim/sim.h"
+
+struct viz_options {
+    const struct trace *trace; /* stays the caller's */
+    const struct config *config;
+    const char *name;    /* of the trace, for the title */
+    struct moment at;    /* where to begin */
+    int width, height;   /* pixels */
+    int scale;           /* text size, 1000: 1× */
+    const char *theme;   /* "dark", "light", "contrast" */
+    bool still;          /* no motion */
+    uint64_t exit_after; /* pictures drawn before the window closes by itself; 0: never */
+};
+
+#define VIZ_WIDTH  1600
+#define VIZ_HEIGHT 900
+#define VIZ_LEAST  320 /* pixels, each way */
+#define VIZ_MOST   8192
+
+/* Opens the window and stays until the person quits. ERR_IO: no display or no font. */
+enum err viz_window(const struct viz_options *, struct error *);
+/* Writes the picture of the moment to a PNG file; needs no display. */
+enum err viz_png(const struct viz_options *, const char *path, struct error *);
+/* The names of the themes, ended by NULL. */
+const char *const *viz_themes(void);
+
+#endif
