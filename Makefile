@@ -221,9 +221,9 @@ $(BIN_FUZZ): $B/tests/%: $B/tests/%.o $(LIB_A)
 debug: ## build for the debugger, without optimisation
 	@$(MAKE) MODE=debug all
 asan: ## build and test with the address and undefined-behaviour sanitizers
-	@$(MAKE) MODE=asan tests
+	@$(MAKE) $(PARALLEL) MODE=asan tests
 paranoid: ## build and test with the invariant walkers after every op
-	@$(MAKE) MODE=paranoid tests
+	@$(MAKE) $(PARALLEL) MODE=paranoid tests
 
 # ---- what must be installed ----
 #
@@ -242,11 +242,14 @@ build/deps-dev: Makefile
 
 # ---- the two commands of the README ----
 #
-# Both call make again after deps, because pkg-config's answers are read when make starts.
+# Both call make again after deps, because pkg-config's answers are read when make starts; and on
+# all cores, unless the user said how many.
+
+PARALLEL = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 
 .PHONY: demo show check tests
 demo: deps ## replay a recorded program and look at it: a report, then the window (or pictures in out/)
-	@$(MAKE) all
+	@$(MAKE) $(PARALLEL) all
 	@$(MAKE) show
 
 show:
@@ -262,7 +265,7 @@ show:
 	fi
 
 check: deps ## install what is missing, build, and run all tests (TESTS="arena mmu": only those)
-	@$(MAKE) tests
+	@$(MAKE) $(PARALLEL) tests
 
 tests: all $(BIN_WANTED)
 	@MEMWALK_BUILD=$B tests/run --jobs $(TEST_JOBS) --timeout $(TEST_TIMEOUT) \
@@ -303,7 +306,7 @@ bench: all $(BIN_BENCH) ## measure speed, side by side with the references
 	@for s in $(sort $(wildcard tests/bench/*.sh)); do echo "== $$s"; MEMWALK_BUILD=$B $$s || exit; done
 
 fuzz: deps-dev ## run each fuzz target for FUZZ_SECONDS=60 from its corpus
-	@$(MAKE) MODE=fuzz fuzzers
+	@$(MAKE) $(PARALLEL) MODE=fuzz fuzzers
 
 # What is found goes to build/corpus; tests/corpus holds what was worth keeping.
 fuzzers: $(BIN_FUZZ)
@@ -318,7 +321,7 @@ fuzzers: $(BIN_FUZZ)
 
 cover: deps-dev ## line coverage of the rooms by the tests; fails under COVER_MIN percent
 	@find build/cover -name '*.gcda' -delete 2>/dev/null || true
-	@$(MAKE) MODE=cover tests
+	@$(MAKE) $(PARALLEL) MODE=cover tests
 	@gcovr --root . --object-directory build/cover --filter '(mmu|alloc|kernel|sim|traces)/' \
 	  --exclude 'traces/record/' --fail-under-line $(COVER_MIN) --print-summary build/cover
 

@@ -23,7 +23,8 @@ static void text_tame(char *text)
             *c = '?';
 }
 
-/* Built aside first: file, field and the format's arguments may be those of *e itself. */
+/* Built aside first: file, field and the format's arguments may be those of *e itself. (The name
+ * stands in parentheses because for analyzers it is also a macro.) */
 enum err(error_set)(struct error *e, enum err code, const char *file, uint64_t line,
                     const char *field, const char *format, ...)
 {
