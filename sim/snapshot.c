@@ -41,18 +41,22 @@ uint64_t history_bytes(const struct history *h, const struct ram *ram)
     return sum;
 }
 
-/* Drops every second one, but never the boot. */
+/* Drops the one, never the boot nor the newest, whose neighbours are nearest to each other. */
 static void thin_out(struct history *h, struct ram *ram)
 {
-    size_t kept = 1;
-    for (size_t i = 1; i < h->count; i++) {
-        if (i % 2)
-            snapshot_drop(&h->at[i], ram);
-        else
-            h->at[kept++] = h->at[i];
+    size_t least = 1;
+    uint64_t least_gap = UINT64_MAX;
+    for (size_t i = 1; i + 1 < h->count; i++) {
+        uint64_t gap = h->at[i + 1].work - h->at[i - 1].work;
+        if (gap < least_gap) {
+            least = i;
+            least_gap = gap;
+        }
     }
-    h->count = kept;
-    h->spacing *= 2;
+    snapshot_drop(&h->at[least], ram);
+    h->count--;
+    memmove(&h->at[least], &h->at[least + 1], (h->count - least) * sizeof(h->at[0]));
+    h->spacing = max_u64(h->spacing, least_gap / 2);
 }
 
 void history_offer(struct history *h, uint64_t op, uint64_t work, struct arena *arena,
@@ -61,12 +65,13 @@ void history_offer(struct history *h, uint64_t op, uint64_t work, struct arena *
     if (!h->spacing)
         h->spacing = FIRST_SPACING;
     const struct snapshot *newest = h->count ? &h->at[h->count - 1] : NULL;
-    if (newest && (newest->op >= op || work - h->work < h->spacing))
+    if (newest && (newest->op >= op || work - newest->work < h->spacing))
         return;
-    if (!snapshot_take(&h->at[h->count], op, arena, ram, newest))
+    struct snapshot *s = &h->at[h->count];
+    if (!snapshot_take(s, op, arena, ram, newest))
         return;
+    s->work = work;
     h->count++;
-    h->work = work;
     while (h->count > 2 && (h->count == SNAPSHOTS_MAX || history_bytes(h, ram) > h->bytes))
         thin_out(h, ram);
 }

@@ -3,7 +3,8 @@
  *
  * A snapshot shares every unchanged piece of the arena with the one before it and every unchanged
  * frame of RAM. The list thins itself out: where it holds more than its share of memory, or more
- * than SNAPSHOTS_MAX, every second one goes and the distance between new ones doubles.
+ * than SNAPSHOTS_MAX, the one goes whose neighbours are nearest to each other, and new ones are
+ * taken that much farther apart. So they stay evenly spread over the work done.
  */
 #ifndef MEMWALK_SIM_SNAPSHOT_H
 #define MEMWALK_SIM_SNAPSHOT_H
@@ -12,7 +13,8 @@
 #include "sim/base/arena.h"
 
 struct snapshot {
-    uint64_t op; /* taken just before this op */
+    uint64_t op;   /* taken just before this op */
+    uint64_t work; /* of the machine, up to here */
     struct arena_snapshot *arena;
     struct ram_snapshot *ram;
 };
@@ -29,7 +31,6 @@ struct history {
     struct snapshot at[SNAPSHOTS_MAX]; /* by op, ascending; at[0] is the boot and stays */
     size_t count;
     uint64_t spacing; /* work between two of them */
-    uint64_t work;    /* of the machine, when the newest was taken */
     uint64_t bytes;   /* host memory that all of them may take */
 };
 
