@@ -32,6 +32,7 @@ struct alloc_counters {
     uint64_t bytes_chunks_now, bytes_chunks_peak;       /* live chunks, headers included */
     uint64_t bytes_heap_now, bytes_heap_peak;           /* held from the kernel */
     uint64_t blocks_now, blocks_peak;
+    uint64_t bytes_copied, bytes_filled; /* by realloc and calloc, in the program's blocks */
 };
 
 /* Why a chunk was or was not taken (event alloc_probe). */
@@ -73,7 +74,33 @@ enum misuse {
 };
 extern const char *const misuse_name[MISUSE_KINDS];
 
+/* What the allocator tells about the block that it just gave out. */
+struct heap_given {
+    va_t chunk;
+    uint64_t size;   /* of the chunk, header included */
+    uint64_t usable; /* bytes from the block's first byte on */
+    bool mapped;     /* a mapping of its own */
+};
+
+/* What is known of a pointer that the heap gave out. */
+enum block_kind {
+    BLOCK_DEAD,   /* freed, and the place not given out again */
+    BLOCK_LIVE,   /* in the heap proper */
+    BLOCK_MAPPED, /* live, in a mapping of its own */
+    BLOCK_FENCE,  /* memory of others that the heap must step over: no block */
+};
+
+struct heap_block {
+    va_t block;
+    va_t chunk;
+    uint64_t size;    /* of the chunk, header included */
+    uint64_t request; /* as asked for */
+    uint64_t op;      /* the op that allocated it, or the one that freed it */
+    enum block_kind kind;
+};
+
 struct alloc_ops;
+struct shadow;
 
 /* One heap: one allocator in one process. It lies in the arena. */
 struct heap {
@@ -82,9 +109,12 @@ struct heap {
     struct user user;
     struct alloc_config config;
     struct alloc_counters counters;
-    enum misuse misuse; /* what the last call complained of */
-    va_t misuse_at;     /* the pointer or header concerned */
-    void *state;        /* ops->state_size bytes, zeroed at the start */
+    enum misuse misuse;      /* what the last call complained of */
+    va_t misuse_at;          /* the pointer or header concerned */
+    struct heap_given given; /* filled by the allocator whenever it gives out a block */
+    enum resize_how how;     /* filled by its realloc */
+    struct shadow *shadow;   /* the blocks given out: alloc/shadow.h */
+    void *state;             /* ops->state_size bytes, zeroed at the start */
 };
 
 /* One piece of the heap, for pictures, checks and reports. */
@@ -105,14 +135,18 @@ struct alloc_ops {
     const char *name; /* as on the command line */
     const char *doc;  /* one line */
     size_t state_size;
-    /* Every call may set heap->misuse. 0, or -errno. */
+    /* Pointers that come in are live blocks: the heap_ functions below see to that. Every call may
+     * find its own bytes damaged and say so by heap_complain. */
+
+    /* 0, or -errno. */
     int (*init)(struct heap *);
-    /* 0: out of memory. */
+    /* 0: out of memory. Whoever gives out a block fills heap->given (heap_give). */
     va_t (*malloc)(struct heap *, uint64_t size);
     va_t (*calloc)(struct heap *, uint64_t count, uint64_t size);
-    /* 0 with nothing freed: out of memory; realloc(p, 0) frees and returns 0. */
+    /* Not called for pointer 0 or size 0. Says how in heap->how. 0: out of memory, and the block
+     * stays as it was. */
     va_t (*realloc)(struct heap *, va_t, uint64_t size);
-    /* alignment: power of two (the heap_ functions below see to it). */
+    /* alignment: power of two above 16 (the heap_ functions below see to it). */
     va_t (*memalign)(struct heap *, uint64_t alignment, uint64_t size);
     void (*free)(struct heap *, va_t);
     uint64_t (*usable)(struct heap *, va_t);
@@ -126,6 +160,9 @@ struct alloc_ops {
                  void *ctx);
     /* All invariants of the structure; true, or false with what is wrong in why. */
     bool (*check)(const struct heap *, char *why, size_t size);
+    /* Called after a call that found damage: puts headers and lists in order again from the shadow,
+     * so that the replay can go on. NULL: nothing to mend. */
+    void (*mend)(struct heap *);
 };
 
 /* The table of all allocators, ended by NULL, and the one with that name or NULL. */
@@ -155,6 +192,12 @@ int heap_trim(struct heap *, uint64_t pad);
 int heap_mallopt(struct heap *, int param, int64_t value);
 uint64_t heap_usable(struct heap *, va_t);
 
+/* What the heap knows of this pointer, alive or dead; false: never given out, or long forgotten. */
+bool heap_block(const struct heap *, va_t, struct heap_block *);
+/* ops->check, and the shadow against the walk: every live block is shown once as used, and the
+ * counters are the sums. */
+bool heap_check(const struct heap *, char *why, size_t size);
+
 /* ---- for allocators: words of simulated memory, counted ---- */
 
 /* A load or store that gets a signal sets heap->misuse to MISUSE_SEGV and reads as 0. */
@@ -166,5 +209,24 @@ void heap_fill(struct heap *, va_t to, uint8_t byte, uint64_t n);
 uint64_t heap_peek64(const struct heap *, va_t);
 int64_t heap_syscall(struct heap *, uint64_t nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3,
                      uint64_t a4, uint64_t a5);
+
+/* ---- for allocators: what they tell ---- */
+
+/* Something is wrong; the first complaint of a call stands. */
+void heap_complain(struct heap *, enum misuse, va_t at);
+/* One chunk is looked at in a search: counted, charged, told. */
+void heap_probe(struct heap *, va_t chunk, uint64_t size, uint64_t need, enum probe_verdict,
+                va_t best);
+/* The search is over: told, with the count of its probes. chunk 0: nothing fits. */
+void heap_fit(struct heap *, va_t chunk, uint64_t size, uint64_t need, uint64_t probes);
+/* Stores a header or footer word of chunk and tells it. */
+void heap_header(struct heap *, va_t chunk, va_t at, uint64_t word);
+/* Fills heap->given and tells how the pointer came to be aligned; returns block. raw: the first
+ * byte that could have been given out. */
+va_t heap_give(struct heap *, struct heap_given, va_t raw, uint64_t alignment, va_t block);
+/* Bytes held from the kernel have become more, or less. */
+void heap_hold(struct heap *, uint64_t more, uint64_t less);
+/* The usual realloc where nothing else helps: a new block, a copy of the smaller of both, free. */
+va_t heap_move(struct heap *, va_t old, uint64_t old_usable, uint64_t size);
 
 #endif

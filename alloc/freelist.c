@@ -1,0 +1,380 @@
+/* freelist.c: malloc with one free list, boundary tags and immediate coalescing, for any fit.
+ *
+ * A request becomes a chunk size; large ones get a mapping of their own; else the free list is
+ * searched, then top, and if nothing fits, top grows by brk. The chosen chunk is split where the
+ * rest can be a chunk. A freed chunk merges with free neighbours at once, so the list never holds
+ * two that touch, and where it reaches the end of the heap it becomes part of top, whose end goes
+ * back to the kernel when it is long enough. (Knuth's Algorithms A and C, The Art of Computer
+ * Programming 1, section 2.5; the layout of chunks is drawn in freelist.h.)
+ *
+ * Cost: malloc O(free chunks), free O(1), realloc O(1) in place or O(size).
+ */
+#include "alloc/freelist.h"
+
+#include "alloc/shadow.h"
+
+/* Beyond this no request can be met, and below it no sum of sizes here can wrap. */
+#define REQUEST_MAX ((uint64_t)1 << 62)
+
+/* Numbers of mallopt, as in <malloc.h>. */
+enum {
+    OPTION_TRIM_THRESHOLD = -1,
+    OPTION_TOP_PAD = -2,
+    OPTION_MMAP_THRESHOLD = -3,
+};
+
+int freelist_init(struct heap *h)
+{
+    (void)h; /* all zero is an empty heap */
+    return 0;
+}
+
+/* Header and block, rounded up, at least the minimum; 0: more than there can be. */
+static uint64_t chunk_size(struct heap *h, uint64_t request)
+{
+    uint64_t chunk = 0;
+    if (request <= REQUEST_MAX)
+        chunk = max_u64(align_up(request + CHUNK_HEADER, CHUNK_ALIGNMENT), CHUNK_MINIMUM);
+    EMIT(h->env, alloc_size, .request = request, .header = CHUNK_HEADER,
+         .alignment = CHUNK_ALIGNMENT, .minimum = CHUNK_MINIMUM, .chunk = chunk);
+    return chunk;
+}
+
+static bool wants_mmap(struct heap *h, uint64_t size)
+{
+    uint64_t threshold = h->config.mmap_threshold;
+    if (!threshold)
+        return false;
+    EMIT(h->env, alloc_threshold, .size = size, .threshold = threshold, .mmap = size >= threshold);
+    return size >= threshold;
+}
+
+/* ---- taking ---- */
+
+static void tell_split(struct heap *h, va_t chunk, uint64_t size, va_t rest, uint64_t rest_size)
+{
+    h->counters.splits++;
+    EMIT(h->env, alloc_split, .chunk = chunk, .size = size, .rest = rest, .rest_size = rest_size);
+}
+
+/* A chunk of the list, of *size bytes, becomes a used one of need bytes, or of all its bytes where
+ * the rest would be too small. The rest takes its place in the list. false: it is damaged. */
+static bool use_listed(struct heap *h, va_t chunk, uint64_t *size, uint64_t need)
+{
+    struct freelist *f = freelist_of(h);
+    struct place was;
+    if (!freelist_remove(h, chunk, *size, &was))
+        return false;
+    va_t rest = chunk + need;
+    uint64_t rest_size = *size - need;
+    f->rover = was.next;
+    if (rest_size >= CHUNK_MINIMUM) {
+        tell_split(h, chunk, need, rest, rest_size);
+        freelist_insert(h, rest, rest_size, TAG_PREV_USED, &was);
+        f->rover = rest;
+        *size = need;
+    } else {
+        freelist_tell_next(h, chunk + *size, true);
+    }
+    heap_header(h, chunk, chunk, *size | TAG_USED | TAG_PREV_USED);
+    return true;
+}
+
+/* The low end of top becomes a used chunk of size bytes. */
+static va_t use_top(struct heap *h, uint64_t size)
+{
+    const struct freelist *f = freelist_of(h);
+    va_t chunk = f->top;
+    tell_split(h, chunk, size, chunk + size, top_size(f) - size);
+    freelist_set_top(h, chunk + size);
+    heap_header(h, chunk, chunk, size | TAG_USED | TAG_PREV_USED);
+    return chunk;
+}
+
+/* A used chunk of at least need bytes of the heap proper, and its size; 0: no memory. */
+static va_t take(struct heap *h, uint64_t need, uint64_t *size)
+{
+    const struct freelist *f = freelist_of(h);
+    va_t chunk = freelist_search(h, need, size);
+    if (chunk && chunk != f->top && use_listed(h, chunk, size, need))
+        return chunk;
+    if (top_size(f) < need && !freelist_grow(h, need))
+        return 0;
+    *size = need;
+    return use_top(h, need);
+}
+
+/* ---- giving back ---- */
+
+static void tell_coalesce(struct heap *h, va_t chunk, uint64_t size, va_t taken,
+                          uint64_t taken_size)
+{
+    h->counters.coalesces++;
+    EMIT(h->env, alloc_coalesce, .chunk = chunk, .size = size, .neighbour = taken,
+         .neighbour_size = taken_size);
+}
+
+/* Takes the free chunk at neighbour out of the list, to be merged. false: it is in use, or damaged.
+ */
+static bool absorb(struct heap *h, va_t neighbour, uint64_t tag)
+{
+    struct place was;
+    return freelist_sound(h, neighbour, tag) && !(tag & TAG_USED) &&
+           freelist_remove(h, neighbour, tag_size(tag), &was);
+}
+
+/* The chunk before this one is free: where it starts is in its footer, just before us. */
+static void merge_back(struct heap *h, va_t *chunk, uint64_t *size)
+{
+    uint64_t before = heap_load64(h, *chunk - CHUNK_HEADER);
+    va_t prev = *chunk - before;
+    const struct freelist *f = freelist_of(h);
+    if (prev < f->start || prev >= *chunk || prev % CHUNK_ALIGNMENT != CHUNK_HEADER) {
+        heap_complain(h, MISUSE_CORRUPT, *chunk);
+        return;
+    }
+    uint64_t tag = heap_load64(h, prev);
+    if (tag_size(tag) != before || !absorb(h, prev, tag)) {
+        heap_complain(h, MISUSE_CORRUPT, prev);
+        return;
+    }
+    *chunk = prev;
+    *size += before;
+    tell_coalesce(h, *chunk, *size, prev, before);
+}
+
+static void merge_top(struct heap *h, va_t chunk, uint64_t size)
+{
+    struct freelist *f = freelist_of(h);
+    uint64_t old = top_size(f);
+    va_t old_top = f->top;
+    freelist_set_top(h, chunk);
+    tell_coalesce(h, chunk, old + size, old_top, old);
+    if (top_size(f) >= h->config.trim_threshold)
+        freelist_trim(h, h->config.top_pad);
+}
+
+/* A used chunk becomes free. Where a neighbour is damaged it is not merged with: the heap will be
+ * mended at the end of the call. */
+static void release(struct heap *h, va_t chunk, uint64_t tag)
+{
+    const struct freelist *f = freelist_of(h);
+    uint64_t size = tag_size(tag);
+    if (!(tag & TAG_PREV_USED))
+        merge_back(h, &chunk, &size);
+    va_t next = chunk + size;
+    if (next == f->top) {
+        merge_top(h, chunk, size);
+        return;
+    }
+    uint64_t next_tag = heap_load64(h, next);
+    if (absorb(h, next, next_tag)) {
+        size += tag_size(next_tag);
+        tell_coalesce(h, chunk, size, next, tag_size(next_tag));
+    } else if (next_tag & TAG_USED) {
+        freelist_tell_next(h, next, false);
+    }
+    freelist_insert(h, chunk, size, TAG_PREV_USED, NULL);
+}
+
+/* The header of a block of the heap proper; 0, with a complaint, where it is not the one that we
+ * wrote: the shadow knows the size. */
+static uint64_t sound_header(struct heap *h, va_t block)
+{
+    uint64_t tag = heap_load64(h, chunk_of(block));
+    const struct heap_block *b = shadow_find(h->shadow, block);
+    if (tag_size(tag) == b->size && (tag & ~TAG_PREV_USED & TAG_FLAGS) == TAG_USED)
+        return tag;
+    heap_complain(h, MISUSE_CORRUPT, chunk_of(block));
+    return 0;
+}
+
+/* Blocks in a mapping of their own are told by the shadow: their header can be damaged too. */
+static bool is_mapped(const struct heap *h, va_t block)
+{
+    return shadow_find(h->shadow, block)->chunk != chunk_of(block);
+}
+
+void freelist_free(struct heap *h, va_t block)
+{
+    if (is_mapped(h, block)) {
+        freelist_unmap(h, block, heap_load64(h, chunk_of(block)));
+        return;
+    }
+    uint64_t tag = sound_header(h, block);
+    if (tag)
+        release(h, chunk_of(block), tag);
+}
+
+/* Cuts the end of a used chunk off and frees it; too small an end stays. The size that it has. */
+static uint64_t cut_end(struct heap *h, va_t chunk, uint64_t tag, uint64_t need)
+{
+    uint64_t rest_size = tag_size(tag) - need;
+    if (rest_size < CHUNK_MINIMUM)
+        return tag_size(tag);
+    va_t rest = chunk + need;
+    tell_split(h, chunk, need, rest, rest_size);
+    heap_header(h, chunk, chunk, need | (tag & TAG_FLAGS));
+    heap_header(h, rest, rest, rest_size | TAG_USED | TAG_PREV_USED);
+    release(h, rest, rest_size | TAG_USED | TAG_PREV_USED);
+    return need;
+}
+
+/* ---- the calls ---- */
+
+static va_t give(struct heap *h, va_t chunk, uint64_t size)
+{
+    struct heap_given given = {chunk, size, size - CHUNK_HEADER, false};
+    return heap_give(h, given, block_of(chunk), CHUNK_ALIGNMENT, block_of(chunk));
+}
+
+va_t freelist_malloc(struct heap *h, uint64_t request)
+{
+    uint64_t need = chunk_size(h, request);
+    if (!need)
+        return 0;
+    va_t block = wants_mmap(h, need) ? freelist_map(h, request, CHUNK_ALIGNMENT) : 0;
+    if (block)
+        return block;
+    uint64_t size;
+    va_t chunk = take(h, need, &size);
+    if (chunk)
+        return give(h, chunk, size);
+    /* The break cannot move, perhaps because something lies behind it; elsewhere may be room. */
+    return h->config.mmap_threshold ? freelist_map(h, request, CHUNK_ALIGNMENT) : 0;
+}
+
+va_t freelist_calloc(struct heap *h, uint64_t count, uint64_t size)
+{
+    va_t fresh = freelist_of(h)->fresh;
+    uint64_t bytes = count * size;
+    va_t block = freelist_malloc(h, bytes);
+    /* Memory fresh from the kernel is zero. */
+    if (block && !h->given.mapped && block < fresh)
+        heap_fill(h, block, 0, min_u64(bytes, fresh - block));
+    return block;
+}
+
+/* The used chunk of size bytes, large enough for any place of the block, loses what lies before and
+ * behind it. */
+static va_t carve(struct heap *h, va_t chunk, uint64_t size, uint64_t alignment, uint64_t need)
+{
+    va_t block = align_up(block_of(chunk), alignment);
+    if (block - block_of(chunk) == CHUNK_MINIMUM / 2) /* too small for a chunk of its own */
+        block += alignment;
+    uint64_t lead = block - block_of(chunk);
+    uint64_t flags = TAG_USED | TAG_PREV_USED;
+    size = cut_end(h, chunk, size | flags, lead + need) - lead;
+    if (lead) {
+        tell_split(h, chunk_of(block), size, chunk, lead);
+        heap_header(h, chunk_of(block), chunk_of(block), size | flags);
+        heap_header(h, chunk, chunk, lead | flags);
+        release(h, chunk, lead | flags);
+    }
+    struct heap_given given = {chunk_of(block), size, size - CHUNK_HEADER, false};
+    return heap_give(h, given, block_of(chunk), alignment, block);
+}
+
+va_t freelist_memalign(struct heap *h, uint64_t alignment, uint64_t request)
+{
+    uint64_t need = chunk_size(h, request);
+    if (!need || alignment > REQUEST_MAX)
+        return 0;
+    uint64_t room = need + alignment + CHUNK_ALIGNMENT;
+    va_t block = wants_mmap(h, room) ? freelist_map(h, request, alignment) : 0;
+    if (block)
+        return block;
+    uint64_t size;
+    va_t chunk = take(h, room, &size);
+    if (chunk)
+        return carve(h, chunk, size, alignment, need);
+    return h->config.mmap_threshold ? freelist_map(h, request, alignment) : 0;
+}
+
+/* Tries to make the used chunk at least need bytes where it stands. */
+static bool grow_in_place(struct heap *h, va_t chunk, uint64_t *tag, uint64_t need)
+{
+    const struct freelist *f = freelist_of(h);
+    uint64_t size = tag_size(*tag);
+    va_t next = chunk + size;
+    if (next == f->top) {
+        if (size + top_size(f) < need)
+            return false;
+        freelist_set_top(h, chunk + need);
+        *tag = need | (*tag & TAG_FLAGS);
+        heap_header(h, chunk, chunk, *tag);
+        h->how = RESIZE_TOP;
+        return true;
+    }
+    uint64_t next_tag = heap_load64(h, next);
+    if (size + tag_size(next_tag) < need || !absorb(h, next, next_tag))
+        return false;
+    size += tag_size(next_tag);
+    tell_coalesce(h, chunk, size, next, tag_size(next_tag));
+    *tag = size | (*tag & TAG_FLAGS);
+    heap_header(h, chunk, chunk, *tag);
+    freelist_tell_next(h, chunk + size, true);
+    h->how = RESIZE_NEXT;
+    return true;
+}
+
+static va_t resize_mapped(struct heap *h, va_t block, uint64_t request)
+{
+    va_t fresh = freelist_remap(h, block, heap_load64(h, chunk_of(block)), request);
+    if (fresh)
+        return fresh;
+    struct heap_block b = *shadow_find(h->shadow, block);
+    uint64_t usable = b.chunk + b.size - block;
+    if (usable < request)
+        return heap_move(h, block, usable, request);
+    h->how = RESIZE_SAME; /* the kernel refused to make it smaller; it stays as it is */
+    struct heap_given given = {b.chunk, b.size, usable, true};
+    return heap_give(h, given, block, CHUNK_ALIGNMENT, block);
+}
+
+va_t freelist_realloc(struct heap *h, va_t block, uint64_t request)
+{
+    uint64_t need = chunk_size(h, request);
+    if (!need)
+        return 0;
+    if (is_mapped(h, block))
+        return resize_mapped(h, block, request);
+    va_t chunk = chunk_of(block);
+    uint64_t old_size = shadow_find(h->shadow, block)->size;
+    uint64_t tag = sound_header(h, block);
+    /* With a damaged header nothing is known of what lies behind: only moving is safe. */
+    if (!tag || (tag_size(tag) < need && !grow_in_place(h, chunk, &tag, need)))
+        return heap_move(h, block, old_size - CHUNK_HEADER, request);
+    if (tag_size(tag) == old_size)
+        h->how = old_size - need >= CHUNK_MINIMUM ? RESIZE_SHRINK : RESIZE_SAME;
+    return give(h, chunk, cut_end(h, chunk, tag, need));
+}
+
+uint64_t freelist_usable(struct heap *h, va_t block)
+{
+    const struct heap_block *b = shadow_find(h->shadow, block);
+    if (is_mapped(h, block))
+        heap_load64(h, chunk_of(block));
+    else
+        sound_header(h, block);
+    return b->chunk + b->size - block;
+}
+
+int freelist_give_back(struct heap *h, uint64_t pad)
+{
+    return freelist_trim(h, pad);
+}
+
+int freelist_mallopt(struct heap *h, int param, int64_t value)
+{
+    uint64_t to = (uint64_t)value;
+    if (param == OPTION_TRIM_THRESHOLD)
+        h->config.trim_threshold = to;
+    else if (param == OPTION_TOP_PAD)
+        h->config.top_pad = to;
+    else if (param == OPTION_MMAP_THRESHOLD)
+        h->config.mmap_threshold = to;
+    else
+        return 0;
+    return 1;
+}
