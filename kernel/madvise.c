@@ -273,7 +273,7 @@ static int page_in_core(const struct kernel *k, const struct process *p, const s
     pfn_t table;
     pte_t entry = pgtable_get(k, p, va, &table);
     uint64_t index = a->pgoff + ((va - a->start) >> PAGE_SHIFT);
-    if (entry)
+    if (pte_held(entry))
         return 1;
     return a->object && index < a->object->pages && object_get(a->object, index) != PFN_NONE;
 }

@@ -49,7 +49,7 @@ static int64_t remap_area_check(const struct remap *r, const struct area *a)
         return 0;
     if (!r->old && !(a->flags & VM_SHARED))
         return -LX_EINVAL;
-    if (r->old > a->end - r->from)
+    if ((r->new < r->old ? r->new : r->old) > a->end - r->from) /* what is cut off may lie beyond */
         return -LX_EFAULT;
     if (r->new > r->old && !memory_lockable(r->k, r->p, a->flags, r->new - r->old))
         return -LX_EAGAIN;

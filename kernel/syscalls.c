@@ -9,6 +9,8 @@
 #include "kernel/trap.h"
 #include "sim/base/check.h"
 
+#define LOW_START GIB /* where MAP_32BIT looks */
+
 /* ---- what several calls ask ---- */
 
 /* NOTE: no sum of all promises is kept: mode 0 looks at each request alone, as Linux does. */
@@ -70,7 +72,7 @@ int64_t place(struct kernel *k, const struct process *p, va_t hint, uint64_t len
         return place_fixed(hint, length);
     hint = align_down(hint, PAGE_SIZE);
     if (hint)
-        hint = max_u64(hint, MMAP_MIN);
+        hint = max_u64(hint, HINT_MIN);
     if (hint && hint_usable(p, hint, length))
         return (int64_t)hint;
     va_t at = 0;
@@ -78,6 +80,15 @@ int64_t place(struct kernel *k, const struct process *p, va_t hint, uint64_t len
         at = place_huge(k, p, length);
     if (!at)
         at = place_search(k, p, length);
+    return at ? (int64_t)at : -LX_ENOMEM;
+}
+
+/* MAP_32BIT: the first hole in the second GiB. NOTE: its hint is ignored. */
+static int64_t place_low(struct kernel *k, const struct process *p, uint64_t length)
+{
+    va_t at = areas_hole_up(&p->areas, length, LOW_START, 2 * LOW_START);
+    EMIT(k->env, area_search, .length = length, .hole_start = at, .hole_end = at ? at + length : 0,
+         .chosen = at);
     return at ? (int64_t)at : -LX_ENOMEM;
 }
 
@@ -197,10 +208,9 @@ static uint32_t map_vm_flags(uint64_t prot, uint64_t flags)
         uint64_t map;
         uint32_t vm;
     } pairs[] = {
-        {LX_MAP_GROWSDOWN, VM_GROWSDOWN},
-        {LX_MAP_LOCKED, VM_LOCKED},
-        {LX_MAP_NORESERVE, VM_NORESERVE},
-        {LX_MAP_STACK, VM_NOHUGEPAGE},
+        {LX_MAP_GROWSDOWN, VM_GROWSDOWN}, {LX_MAP_LOCKED, VM_LOCKED},
+        {LX_MAP_NORESERVE, VM_NORESERVE}, {LX_MAP_STACK, VM_NOHUGEPAGE},
+        {LX_MAP_SYNC, VM_SYNC},
     };
     uint32_t vm = (uint32_t)prot & VM_ACCESS;
     for (size_t i = 0; i < ARRAY_LEN(pairs); i++)
@@ -232,7 +242,9 @@ static int64_t map_check(struct kernel *k, const struct process *p, const uint64
     r->length = align_up(arg[1], PAGE_SIZE);
     if (!r->length || p->areas.count > k->config.max_areas)
         return -LX_ENOMEM;
-    int64_t at = place(k, p, arg[0], r->length, fixed, type != LX_MAP_PRIVATE);
+    int64_t at = !fixed && (flags & LX_MAP_32BIT)
+                     ? place_low(k, p, r->length)
+                     : place(k, p, arg[0], r->length, fixed, type != LX_MAP_PRIVATE);
     if (at < 0)
         return at;
     r->start = (va_t)at;

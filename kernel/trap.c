@@ -86,13 +86,13 @@ static enum page_in page_shared(struct kernel *k, struct process *p, const struc
                                 pfn_t table, va_t va, bool write)
 {
     uint64_t index = object_index(a, va);
+    if (!write) /* first of all, even where the page itself turns out to be missing */
+        map_around(k, p, a, table, va);
     if (index >= a->object->pages)
         return PAGE_NO_OBJECT;
     pfn_t pfn = object_get(a->object, index);
-    if (pfn != PFN_NONE && !write) {
-        map_around(k, p, a, table, va);
+    if (pfn != PFN_NONE && !write)
         return PAGE_MADE;
-    }
     if (pfn == PFN_NONE) {
         pfn = frame_get(k, FRAME_SHARED, p->pid, va);
         if (pfn == PFN_NONE)
@@ -194,7 +194,7 @@ static bool grow_stack(struct kernel *k, struct process *p, struct area *a, va_t
     va_t start = align_down(va, PAGE_SIZE);
     size_t i = areas_index(&p->areas, a->start);
     const struct area *lower = i ? p->areas.at[i - 1] : NULL;
-    if (start < MMAP_MIN || a->end - start > k->config.stack_limit)
+    if (start < HINT_MIN || a->end - start > k->config.stack_limit)
         return false;
     if (lower && !(lower->flags & VM_GROWSDOWN) && (lower->flags & VM_ACCESS) &&
         start - lower->end < STACK_GUARD)

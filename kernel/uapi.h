@@ -64,6 +64,7 @@ enum lx_errno {
 #define LX_MAP_NONBLOCK        0x10000u
 #define LX_MAP_STACK           0x20000u
 #define LX_MAP_HUGETLB         0x40000u
+#define LX_MAP_SYNC            0x80000u
 #define LX_MAP_FIXED_NOREPLACE 0x100000u
 
 #define LX_MREMAP_MAYMOVE   1u

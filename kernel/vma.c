@@ -412,15 +412,17 @@ void area_own_anon(const struct process *p, struct area *a, uint64_t *next)
 
 /* ---- placement ---- */
 
-va_t areas_hole(const struct areas *s, uint64_t length, va_t top, va_t *hole_start, va_t *hole_end)
+/* The highest hole of this length below top, whatever gap the area above it wants; *above is that
+ * area. 0: none. */
+static va_t hole_below(const struct areas *s, uint64_t length, va_t top, size_t *above,
+                       va_t *hole_start, va_t *hole_end)
 {
     size_t i = areas_index(s, top);
-    va_t end = top;
-    if (i < s->count)
-        end = min_u64(end, area_start_gap(s->at[i]));
+    va_t end = i < s->count ? min_u64(top, s->at[i]->start) : top;
     while (true) {
         va_t start = i ? max_u64(s->at[i - 1]->end, MMAP_MIN) : MMAP_MIN;
         if (end > start && end - start >= length) {
+            *above = i;
             *hole_start = start;
             *hole_end = end;
             return end - length;
@@ -428,6 +430,34 @@ va_t areas_hole(const struct areas *s, uint64_t length, va_t top, va_t *hole_sta
         if (i == 0)
             return 0;
         i--;
-        end = area_start_gap(s->at[i]);
+        end = s->at[i]->start;
     }
+}
+
+/* Linux: unmapped_area_topdown. A hole that reaches into a stack's gap is looked at again with the
+ * gap as its end, and everything above that is out of the search then. */
+va_t areas_hole(const struct areas *s, uint64_t length, va_t top, va_t *hole_start, va_t *hole_end)
+{
+    while (true) {
+        size_t above;
+        va_t at = hole_below(s, length, top, &above, hole_start, hole_end);
+        const struct area *next = areas_at(s, above);
+        if (!at || !next || area_start_gap(next) >= *hole_end)
+            return at;
+        top = area_start_gap(next);
+    }
+}
+
+va_t areas_hole_up(const struct areas *s, uint64_t length, va_t low, va_t high)
+{
+    for (size_t i = areas_index(s, low); low < high && high - low >= length; i++) {
+        const struct area *next = areas_at(s, i);
+        va_t end = next ? min_u64(area_start_gap(next), high) : high;
+        if (end > low && end - low >= length)
+            return low;
+        if (!next)
+            return 0;
+        low = next->end;
+    }
+    return 0;
 }

@@ -28,6 +28,7 @@ struct process;
 #define VM_DONTCOPY   0x20000u
 #define VM_ACCOUNT    0x100000u /* its pages are charged against overcommit */
 #define VM_NORESERVE  0x200000u
+#define VM_SYNC       0x800000u /* asked for with MAP_SYNC; means something for files only */
 #define VM_WIPEONFORK 0x2000000u
 #define VM_DONTDUMP   0x4000000u
 #define VM_HUGEPAGE   0x20000000u
@@ -35,6 +36,7 @@ struct process;
 #define VM_MERGEABLE  0x80000000u /* for same-page merging, which is not modelled */
 
 #define TASK_SIZE   UINT64_C(0x7ffffffff000) /* end of what a program may map */
+#define HINT_MIN    UINT64_C(65536)          /* a lower wish, or stack, is not granted */
 #define MMAP_MIN    PAGE_SIZE                /* vm.mmap_min_addr, as Linux starts with */
 #define STACK_GUARD (256 * PAGE_SIZE)        /* kept free below an area that grows down */
 #define HUGE_SIZE   (2 * MIB)
@@ -126,5 +128,7 @@ void area_own_anon(const struct process *, struct area *, uint64_t *next);
 
 /* Where the top-down search would put length bytes below top; 0: no hole is large enough. */
 va_t areas_hole(const struct areas *, uint64_t length, va_t top, va_t *hole_start, va_t *hole_end);
+/* The same from the bottom up, in [low, high). */
+va_t areas_hole_up(const struct areas *, uint64_t length, va_t low, va_t high);
 
 #endif
