@@ -236,8 +236,8 @@ static enum err from(struct error *e, enum err err, const char *where)
     return err;
 }
 
-enum err cli_config(const struct cli_options *o, const struct trace_header *header,
-                    struct config *config, struct error *e)
+enum err cli_configure(const struct cli_options *o, const struct trace_header *header,
+                       struct config *config, struct error *e)
 {
     enum err err = ERR_NONE;
     config_default(config);
@@ -263,7 +263,7 @@ int cli_open(struct cli_session *s, const struct cli_options *o, const struct si
         .config = &s->config, .trace = s->trace, .sinks = count, .keep_going = true};
     for (unsigned i = 0; i < count; i++)
         options.sink[i] = sinks[i];
-    enum err err = cli_config(o, &s->trace->header, &s->config, &e);
+    enum err err = cli_configure(o, &s->trace->header, &s->config, &e);
     if (!err)
         err = sim_open(&s->sim, &options, &e);
     if (!err)

@@ -58,8 +58,8 @@ const char *cli_near(const char *given, const char *const *names, size_t count, 
 /* ---- configurations and simulations ---- */
 
 /* Default, machine files, the trace's "config" (may be NULL), command line: later wins. */
-enum err cli_config(const struct cli_options *, const struct trace_header *, struct config *,
-                    struct error *);
+enum err cli_configure(const struct cli_options *, const struct trace_header *, struct config *,
+                       struct error *);
 
 /* A whole trace and a simulation that can be sought in. */
 struct cli_session {
