@@ -211,13 +211,9 @@ struct sums {
 static struct sums area_sums(const struct kernel *k, const struct process *p, const struct area *a)
 {
     struct sums s = {0, 0};
-    for (va_t va = a->start; va < a->end; va += PAGE_SIZE) {
-        pfn_t table;
+    pfn_t table;
+    for (va_t va = a->start; pgtable_next(k, p, &va, a->end) != PFN_NONE; va += PAGE_SIZE) {
         pte_t entry = pgtable_get(k, p, va, &table);
-        if (table == PFN_NONE) {
-            va = align_down(va, HUGE_SIZE) + HUGE_SIZE - PAGE_SIZE;
-            continue;
-        }
         if (!pte_held(entry) || pte_pfn(entry) == k->zero)
             continue;
         s.rss += 4;
@@ -279,13 +275,11 @@ static void add_pages_of(struct text *t, const struct run *run, const struct are
 {
     const struct kernel *k = run->rig.k;
     const struct process *p = process_find(k, 1);
-    for (va_t va = a->start; va < a->end;) {
-        pfn_t table;
-        pgtable_get(k, p, va, &table);
+    for (va_t va = a->start; pgtable_next(k, p, &va, a->end) != PFN_NONE;) {
         const char *kind = page_kind(k, p, va);
         va_t start = va;
         if (!kind) {
-            va = table == PFN_NONE ? align_down(va, HUGE_SIZE) + HUGE_SIZE : va + PAGE_SIZE;
+            va += PAGE_SIZE;
             continue;
         }
         while (va < a->end && page_kind(k, p, va) == kind)
