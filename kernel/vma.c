@@ -439,7 +439,7 @@ static va_t hole_below(const struct areas *s, uint64_t length, va_t top, size_t 
 va_t areas_hole(const struct areas *s, uint64_t length, va_t top, va_t *hole_start, va_t *hole_end)
 {
     while (true) {
-        size_t above;
+        size_t above = 0;
         va_t at = hole_below(s, length, top, &above, hole_start, hole_end);
         const struct area *next = areas_at(s, above);
         if (!at || !next || area_start_gap(next) >= *hole_end)

@@ -365,8 +365,10 @@ static bool sequence(const char *path)
     ck_assert(rig_store(&run->rig, HEAP0 - PAGE_SIZE, 1) && rig_load(&run->rig, MMAP_LOW) >= 0);
     uint64_t tables = rig_process(&run->rig, 1).tables;
     char *text = slurp(path, "");
-    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
+    for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
+        *end = '\0';
         run_line(run, line);
+    }
     rig_check(&run->rig);
     char base[512];
     snprintf(base, sizeof(base), "%.*s", (int)(strlen(path) - strlen(".jsonl")), path);
@@ -400,22 +402,23 @@ static bool forks(const char *path)
 
 static void profile(const char *folder, const char *prefix, unsigned baseline)
 {
-    DIR *dir = opendir(folder);
-    if (!dir) {
+    struct dirent **entry;
+    int count = scandir(folder, &entry, NULL, alphasort);
+    if (count < 0) {
         printf("SKIP: %s is not there\n", folder);
         return;
     }
     unsigned agree = 0, all = 0;
-    for (struct dirent *e; (e = readdir(dir));) {
+    for (int i = 0; i < count; i++) {
         char path[512];
-        snprintf(path, sizeof(path), "%s/%s", folder, e->d_name);
-        if (!wanted(e->d_name, prefix) || forks(path))
-            continue;
-        bool ok = sequence(path);
-        agree += ok;
-        all++;
+        snprintf(path, sizeof(path), "%s/%s", folder, entry[i]->d_name);
+        if (wanted(entry[i]->d_name, prefix) && !forks(path)) {
+            agree += sequence(path);
+            all++;
+        }
+        free(entry[i]);
     }
-    closedir(dir);
+    free(entry);
     printf("%-10s %u of %u sequences agree with Linux\n", prefix, agree, all);
     fflush(stdout);
     ck_assert_uint_ge(agree, baseline);

@@ -193,6 +193,37 @@ START_TEST(moving)
 }
 END_TEST
 
+/* A move that finds no frame for a table leaves everything where it was. */
+START_TEST(moving_without_memory)
+{
+    struct rig r;
+    struct kernel_config config = rig_config();
+    unsigned refused = 0;
+    for (unsigned spare = 0; spare < 8; spare++) {
+        rig_open(&r, 8 * MIB, &config);
+        va_t at = map_at(&r, 64 * GIB, 6 * MIB), to = 96 * GIB + 5 * PAGE_SIZE;
+        for (unsigned i = 0; i < 6; i++)
+            ck_assert(rig_store(&r, at + i * MIB, (uint8_t)(i + 1)));
+        va_t fill = map_at(&r, 32 * GIB, 16 * MIB);
+        while (kernel_frames_free(r.k) > spare) {
+            ck_assert(rig_store(&r, fill, 1));
+            fill += PAGE_SIZE;
+        }
+        int64_t got = rig_call(&r, LX_NR_mremap, at, 6 * MIB, 6 * MIB,
+                               LX_MREMAP_MAYMOVE | LX_MREMAP_FIXED, to);
+        ck_assert(got == (int64_t)to || got == -LX_ENOMEM);
+        refused += got < 0;
+        for (unsigned i = 0; i < 6; i++)
+            ck_assert_int_eq(rig_load(&r, (got < 0 ? at : to) + i * MIB), (int)i + 1);
+        ck_assert_int_eq(rig_load(&r, got < 0 ? to : at), -1);
+        rig_check(&r);
+        rig_close(&r);
+    }
+    ck_assert_uint_gt(refused, 2);
+    ck_assert_uint_lt(refused, 8);
+}
+END_TEST
+
 /* A wrong entry is seen by the whole-kernel check. */
 START_TEST(checker_sees)
 {
@@ -222,4 +253,4 @@ END_TEST
 
 TEST_MAIN("pgtable", one_gib_takes_515_tables, four_far_pages_take_13_tables,
           tables_go_with_the_last_area, mprotect_reaches_the_tlb, other_cpus_forget, kernel_half,
-          moving, checker_sees)
+          moving, moving_without_memory, checker_sees)

@@ -211,7 +211,7 @@ START_TEST(holes_against_pages)
             fixed(&w, ARRAY_LEN(used) - at, n, i % 2 ? RW : LX_PROT_READ, false);
             memset(used + at, 1, n);
         }
-        unsigned want = 1 + rng_below(&rng, 12), at = ARRAY_LEN(used) - want, run = 0;
+        unsigned want = 1 + rng_below(&rng, 12), at, run = 0;
         for (at = ARRAY_LEN(used); at > 0 && run < want; at--)
             run = used[at - 1] ? 0 : run + 1;
         if (run == want)
