@@ -1,0 +1,391 @@
+/* test_front.c: the fast path changes no figure: machines that differ only in how they are run
+ * (front cache on or off, batches or single accesses, listened to or not) stay equal in every
+ * counter, TLB line, cache of tables, fault and byte of RAM, whatever happens to them. */
+#include "tests/test.h"
+#include "tests/world.h"
+
+#include <string.h>
+
+#define MACHINES  4u
+#define RAM_BYTES (8 * MIB)
+#define SMALL     160u /* pages of 4 KiB in each of two tables */
+#define BASE      UINT64_C(0x7ffff0000000)
+#define LARGE     (BASE + 8 * MIB)
+#define HUGE      (BASE - 16 * GIB)
+
+/* How each machine is run. */
+static const struct way {
+    bool front, batch, listened;
+} ways[MACHINES] = {
+    {false, false, false}, {true, false, false}, {true, true, false}, {true, true, true}};
+
+struct group {
+    struct world w[MACHINES];
+    pa_t roots[2];
+    struct arena_snapshot *arena[MACHINES];
+    struct ram_snapshot *ram[MACHINES];
+};
+
+static va_t small_va(uint32_t i)
+{
+    return BASE + (i % SMALL) * PAGE_SIZE + (i / SMALL % 2) * 2 * MIB;
+}
+
+/* Two address spaces: the same pages on other frames, so that a stale entry would be seen. */
+static void build(struct world *w, pa_t roots[2])
+{
+    for (unsigned space = 0; space < 2; space++) {
+        pfn_t root = w->next++;
+        roots[space] = w->root = root << PAGE_SHIFT;
+        for (uint32_t i = 0; i < 2 * SMALL; i++)
+            world_map(w, small_va(i), 1, 256 + (i * 5 + space * 77) % 700,
+                      i % 9 == 0   ? PTE_G
+                      : i % 3 == 0 ? PTE_A
+                                   : 0);
+        world_map(w, LARGE, 2, 512, 0);
+        world_map(w, HUGE, 3, 0, PTE_G);
+    }
+    mmu_load_cr3(w->mmu, roots[0]);
+}
+
+static struct tlb_config random_level(struct rng *rng, bool lru)
+{
+    uint32_t repl = lru ? REPL_LRU : rng_below(rng, REPL_POLICIES);
+    uint32_t count = 1 + rng_below(rng, lru ? 16 : 24);
+    return (struct tlb_config){.sets = 1 + rng_below(rng, 12),
+                               .ways = repl == REPL_PLRU ? 1u << rng_below(rng, 4) : count,
+                               .repl = repl,
+                               .hit_cycles = rng_below(rng, 10)};
+}
+
+static void group_open(struct group *g, struct rng *rng, unsigned round)
+{
+    memset(g, 0, sizeof(*g));
+    struct mmu_config config = world_config();
+    bool lru = round % 2; /* every other round is one for the batches of front.c */
+    config.tlb[TLB_L1D] = random_level(rng, lru);
+    config.tlb[TLB_L2] = random_level(rng, lru);
+    config.classify = !lru && rng_below(rng, 2);
+    config.psc_entries[2] = lru ? 0 : rng_below(rng, 3);
+    config.psc_entries[3] = lru ? 0 : rng_below(rng, 3);
+    bool five = rng_below(rng, 4) == 0;
+    for (unsigned i = 0; i < MACHINES; i++) {
+        config.front_cache = ways[i].front;
+        world_open(&g->w[i], &config, RAM_BYTES);
+        mmu_regs(g->w[i].mmu)->cr4 |= five ? CR4_LA57 : 0;
+        build(&g->w[i], g->roots);
+        if (ways[i].listened)
+            world_listen(&g->w[i]);
+    }
+}
+
+static void group_close(struct group *g)
+{
+    for (unsigned i = 0; i < MACHINES; i++) {
+        ram_snapshot_free(g->w[i].ram, g->ram[i]);
+        arena_snapshot_free(g->arena[i]);
+        world_close(&g->w[i]);
+    }
+}
+
+/* ---- equality ---- */
+
+static void same_lines(const struct mmu *a, const struct mmu *b)
+{
+    for (unsigned level = 0; level < TLB_LEVELS; level++) {
+        const struct tlb_config *c = mmu_tlb_config(a, level);
+        for (uint32_t at = 0; at < c->sets * c->ways; at++) {
+            struct tlb_line x, y;
+            mmu_tlb_line(a, level, at / c->ways, at % c->ways, &x);
+            mmu_tlb_line(b, level, at / c->ways, at % c->ways, &y);
+            if (x.valid != y.valid || x.vpn != y.vpn || x.pfn != y.pfn || x.flags != y.flags ||
+                x.page_size != y.page_size || x.rank != y.rank)
+                ck_abort_msg("TLB %u, line %u differs", level + 1, at);
+        }
+    }
+}
+
+static void same_psc(const struct mmu *a, const struct mmu *b)
+{
+    for (unsigned level = 2; level <= LEVELS_MAX; level++) {
+        for (uint32_t slot = 0; slot < mmu_psc_entries(a, level); slot++) {
+            struct psc_line x, y;
+            mmu_psc_line(a, level, slot, &x);
+            mmu_psc_line(b, level, slot, &y);
+            ck_assert_int_eq(x.valid, y.valid);
+            ck_assert_uint_eq(x.va, y.va);
+            ck_assert_uint_eq(x.table, y.table);
+        }
+    }
+}
+
+static void same_ram(const struct ram *a, const struct ram *b)
+{
+    for (pfn_t pfn = 0; pfn < RAM_BYTES >> PAGE_SHIFT; pfn++)
+        if (memcmp(ram_frame(a, pfn), ram_frame(b, pfn), PAGE_SIZE) != 0)
+            ck_abort_msg("frame %llu differs", (unsigned long long)pfn);
+}
+
+static void group_equal(struct group *g, bool bytes)
+{
+    struct world *a = &g->w[0];
+    for (unsigned i = 1; i < MACHINES; i++) {
+        struct world *b = &g->w[i];
+        ck_assert_mem_eq(mmu_counters(a->mmu), mmu_counters(b->mmu), sizeof(struct mmu_counters));
+        ck_assert_uint_eq(a->env->cycle, b->env->cycle);
+        ck_assert_uint_eq(a->env->rng.state, b->env->rng.state);
+        same_lines(a->mmu, b->mmu);
+        same_psc(a->mmu, b->mmu);
+        if (bytes)
+            same_ram(a->ram, b->ram);
+    }
+}
+
+/* ---- what happens to all of them ---- */
+
+static va_t random_va(struct rng *rng)
+{
+    switch (rng_below(rng, 24)) {
+    case 0:
+        return LARGE + rng_below(rng, 2 * MIB);
+    case 1:
+        return HUGE + rng_below(rng, GIB);
+    case 2:
+        return BASE + 4 * MIB + rng_below(rng, MIB); /* not mapped */
+    case 3:
+        return UINT64_C(0x0123456789abcdef); /* not canonical */
+    case 4:
+    case 5:
+    case 6:
+        return small_va(rng_below(rng, 2 * SMALL)) + PAGE_SIZE - 1 - rng_below(rng, 8);
+    default:
+        return small_va(rng_below(rng, 40) * 7) + rng_below(rng, PAGE_SIZE);
+    }
+}
+
+static enum access random_how(struct rng *rng)
+{
+    uint32_t x = rng_below(rng, 10);
+    return x < 6 ? ACCESS_READ : x < 9 ? ACCESS_WRITE : ACCESS_FETCH;
+}
+
+static void same_fault(const struct mmu_fault *a, const struct mmu_fault *b)
+{
+    ck_assert_uint_eq(a->va, b->va);
+    ck_assert_uint_eq(a->vector, b->vector);
+    ck_assert_uint_eq(a->error, b->error);
+    ck_assert_uint_eq(a->level, b->level);
+    ck_assert_int_eq(a->access, b->access);
+}
+
+static size_t touch(struct world *w, const struct way *way, const va_t *va, size_t n,
+                    enum access how, struct mmu_fault *fault)
+{
+    if (way->batch)
+        return mmu_touch(w->mmu, va, n, how, fault);
+    for (size_t i = 0; i < n; i++)
+        if (!mmu_access(w->mmu, va[i], NULL, 1, how, fault))
+            return i;
+    return n;
+}
+
+static void op_touch(struct group *g, struct rng *rng)
+{
+    va_t va[700];
+    size_t n = 1 + rng_below(rng, ARRAY_LEN(va));
+    bool tame = rng_below(rng, 4) != 0; /* no wild addresses: long batches */
+    for (size_t i = 0; i < n; i++) {
+        va[i] = tame ? small_va(rng_below(rng, 2 * SMALL)) : random_va(rng);
+        for (uint32_t run = rng_below(rng, 4); run && i + 1 < n; run--, i++)
+            va[i + 1] = va[i] ^ rng_below(rng, 8);
+    }
+    enum access how = random_how(rng);
+    struct mmu_fault first = {0};
+    size_t done = touch(&g->w[0], &ways[0], va, n, how, &first);
+    for (unsigned i = 1; i < MACHINES; i++) {
+        struct mmu_fault fault = {0};
+        ck_assert_uint_eq(touch(&g->w[i], &ways[i], va, n, how, &fault), done);
+        same_fault(&first, &fault);
+    }
+}
+
+static void op_access(struct group *g, struct rng *rng)
+{
+    uint8_t in[64], out[MACHINES][64];
+    size_t n = 1 + rng_below(rng, sizeof(in));
+    va_t va = random_va(rng);
+    enum access how = random_how(rng);
+    for (size_t i = 0; i < sizeof(in); i++)
+        in[i] = (uint8_t)rng_next(rng);
+    struct mmu_fault first = {0};
+    bool done = false;
+    for (unsigned i = 0; i < MACHINES; i++) {
+        struct mmu_fault fault = {0};
+        memcpy(out[i], in, sizeof(in));
+        bool ok = mmu_access(g->w[i].mmu, va, out[i], n, how, &fault);
+        if (i == 0) {
+            first = fault;
+            done = ok;
+        }
+        ck_assert_int_eq(ok, done);
+        same_fault(&first, &fault);
+        ck_assert_mem_eq(out[0], out[i], sizeof(in));
+    }
+}
+
+/* Any bit of any entry on the way to a page, with an INVLPG or, as a careless kernel, without. */
+static void op_edit(struct group *g, struct rng *rng)
+{
+    static const pte_t bits[] = {PTE_P, PTE_RW, PTE_US, PTE_A,         PTE_A,
+                                 PTE_D, PTE_G,  PTE_XD, (pte_t)1 << 47};
+    va_t va = small_va(rng_below(rng, 2 * SMALL));
+    unsigned level = rng_below(rng, 12) ? 1 : 1 + rng_below(rng, 4);
+    pte_t bit = bits[rng_below(rng, ARRAY_LEN(bits))];
+    bool remap = level == 1 && rng_below(rng, 3) == 0;
+    bool told = rng_below(rng, 3) != 0;
+    pfn_t pfn = 256 + rng_below(rng, 700);
+    for (unsigned i = 0; i < MACHINES; i++) {
+        struct world *w = &g->w[i];
+        pa_t root = mmu_regs(w->mmu)->cr3;
+        pa_t at = world_entry(w, root, va, level);
+        pte_t old = ram_read64(w->ram, at);
+        ram_write64(w->ram, at, remap ? pte_make(pfn, PTE_P | PTE_RW | PTE_US) : old ^ bit);
+        if (told)
+            mmu_invlpg(w->mmu, va);
+        /* What was broken above the last level is repaired soon, or nothing would ever work. */
+        if (level > 1 && told)
+            ram_write64(w->ram, at, old);
+    }
+}
+
+static void op_registers(struct group *g, struct rng *rng)
+{
+    uint32_t what = rng_below(rng, 6);
+    for (unsigned i = 0; i < MACHINES; i++) {
+        struct mmu_regs *regs = mmu_regs(g->w[i].mmu);
+        if (what == 0)
+            regs->cr0 ^= CR0_WP;
+        else if (what == 1)
+            regs->cr4 ^= CR4_SMAP;
+        else if (what == 2)
+            regs->cr4 ^= CR4_SMEP;
+        else if (what == 3)
+            regs->cr4 ^= CR4_PGE;
+        else
+            regs->user = !regs->user;
+    }
+}
+
+static void op_snapshot(struct group *g, struct rng *rng)
+{
+    bool restore = rng_below(rng, 2);
+    for (unsigned i = 0; i < MACHINES; i++) {
+        struct world *w = &g->w[i];
+        if (restore && g->ram[i]) {
+            arena_restore(w->env->arena, g->arena[i]);
+            ram_restore(w->ram, g->ram[i]);
+            mmu_forget_host(w->mmu);
+            continue;
+        }
+        ram_snapshot_free(w->ram, g->ram[i]);
+        arena_snapshot_free(g->arena[i]);
+        g->ram[i] = ram_save(w->ram);
+        g->arena[i] = arena_save(w->env->arena, NULL);
+        ck_assert_ptr_nonnull(g->ram[i]);
+        ck_assert_ptr_nonnull(g->arena[i]);
+    }
+}
+
+static void op_forget(struct group *g, struct rng *rng)
+{
+    uint32_t what = rng_below(rng, 8);
+    va_t va = random_va(rng);
+    for (unsigned i = 0; i < MACHINES; i++) {
+        if (what == 0)
+            mmu_load_cr3(g->w[i].mmu, g->roots[rng_below(&(struct rng){va}, 2)]);
+        else
+            mmu_invlpg(g->w[i].mmu, va);
+    }
+}
+
+static void op_any(struct group *g, struct rng *rng)
+{
+    uint32_t what = rng_below(rng, 40);
+    if (what < 14)
+        op_touch(g, rng);
+    else if (what < 28)
+        op_access(g, rng);
+    else if (what < 34)
+        op_edit(g, rng);
+    else if (what < 36)
+        op_registers(g, rng);
+    else if (what < 37)
+        op_snapshot(g, rng);
+    else
+        op_forget(g, rng);
+}
+
+START_TEST(all_ways_of_running_give_the_same_machine)
+{
+    static struct group g;
+    struct rng rng = {11};
+    for (unsigned round = 0; round < 100; round++) {
+        group_open(&g, &rng, round);
+        for (unsigned op = 0; op < 200; op++) {
+            op_any(&g, &rng);
+            group_equal(&g, op % 50 == 0);
+        }
+        group_equal(&g, true);
+        group_close(&g);
+    }
+}
+END_TEST
+
+/* The stream of a benchmark: long, ordinary, so that nearly all of it takes the fast path. */
+START_TEST(long_batches_are_exact)
+{
+    static struct group g;
+    static va_t va[20000];
+    struct rng rng = {12};
+    for (unsigned round = 1; round < 12; round += 2) {
+        group_open(&g, &rng, round);
+        for (size_t i = 0; i < ARRAY_LEN(va); i++)
+            va[i] = small_va(rng_below(&rng, rng_below(&rng, 3) ? 12 : 2 * SMALL));
+        for (unsigned i = 0; i < MACHINES; i++) {
+            struct mmu_fault fault;
+            ck_assert_uint_eq(touch(&g.w[i], &ways[i], va, ARRAY_LEN(va), ACCESS_WRITE, &fault),
+                              ARRAY_LEN(va));
+        }
+        group_equal(&g, true);
+        group_close(&g);
+    }
+}
+END_TEST
+
+/* A write after a snapshot must not reach the past through a remembered pointer. */
+START_TEST(a_snapshot_is_not_written_through_old_pointers)
+{
+    struct world w;
+    struct mmu_config config = world_config();
+    world_open(&w, &config, RAM_BYTES);
+    world_map(&w, BASE, 1, 300, 0);
+    struct mmu_fault fault;
+    uint8_t byte = 1, back = 0;
+    for (unsigned i = 0; i < 3; i++)
+        ck_assert(mmu_access(w.mmu, BASE, &byte, 1, ACCESS_WRITE, &fault));
+    struct ram_snapshot *s = ram_save(w.ram);
+    byte = 2;
+    ck_assert(mmu_access(w.mmu, BASE, &byte, 1, ACCESS_WRITE, &fault));
+    ck_assert(mmu_access(w.mmu, BASE, &back, 1, ACCESS_READ, &fault));
+    ck_assert_uint_eq(back, 2);
+    ram_restore(w.ram, s);
+    mmu_forget_host(w.mmu);
+    ck_assert(mmu_access(w.mmu, BASE, &back, 1, ACCESS_READ, &fault));
+    ck_assert_uint_eq(back, 1);
+    ram_snapshot_free(w.ram, s);
+    world_close(&w);
+}
+END_TEST
+
+TEST_MAIN("front", all_ways_of_running_give_the_same_machine, long_batches_are_exact,
+          a_snapshot_is_not_written_through_old_pointers)
