@@ -307,7 +307,7 @@ static bool page_check(struct census *c, va_t va, pte_t entry)
 
 static bool table_check(struct census *c, pfn_t table, unsigned level, va_t va);
 
-static bool entry_check(struct census *c, pfn_t table, unsigned level, va_t va, pte_t entry)
+static bool entry_check(struct census *c, unsigned level, va_t va, pte_t entry)
 {
     if (level == 1)
         return va > TASK_SIZE || page_check(c, va, entry);
@@ -316,7 +316,6 @@ static bool entry_check(struct census *c, pfn_t table, unsigned level, va_t va, 
     census_ref(c, pte_pfn(entry));
     if (va > TASK_SIZE && c->p)
         return true; /* the kernel half is walked once, from its own root */
-    (void)table;
     return table_check(c, pte_pfn(entry), level - 1, va);
 }
 
@@ -336,7 +335,7 @@ static bool table_check(struct census *c, pfn_t table, unsigned level, va_t va)
         used++;
         va_t at = va + i * level_span(level);
         at = at >> 47 & 1 ? at | UINT64_C(0xffff800000000000) : at;
-        if (!entry_check(c, table, level, at, entry))
+        if (!entry_check(c, level, at, entry))
             return false;
     }
     if (used != meta->used)

@@ -108,7 +108,8 @@ struct frame_info {
     enum frame_use use;
     uint16_t pid;  /* owner; 0: the kernel */
     uint8_t level; /* of a table */
-    va_t va;       /* page it backs, or first address that the table maps */
+    va_t va;       /* page it backs (of the last entry written for it while only one maps it), or
+                    * first address that the table maps */
     uint32_t refs; /* entries that map it */
 };
 
