@@ -36,6 +36,8 @@ const char *const misuse_name[MISUSE_KINDS] = {
     [MISUSE_OUTSIDE] = "outside the block",
     [MISUSE_SEGV] = "segmentation fault",
     [MISUSE_KILLED] = "killed",
+    [MISUSE_REUSED] = "id used twice",
+    [MISUSE_NO_MEMORY] = "no memory for the books",
 };
 
 /* ---- life ---- */
