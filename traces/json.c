@@ -66,7 +66,7 @@ int json_member(const char **at, const char *end, struct slice *key, struct slic
         *at = p + 1;
         return 0;
     }
-    *why = first ? "a name in quotes is missing" : "a comma is missing";
+    *why = first ? "a name in quotes is missing" : "a comma or } is missing";
     if (!first && (p == end || *p != ','))
         return -1;
     p = json_space(p + !first, end);
@@ -197,6 +197,10 @@ static cJSON *parse(struct slice text, const char **why, const char **near)
     if (!strict(text, why, near))
         return NULL;
     const char *end = text.at + text.length;
+    *why = "not JSON: a quote or bracket is missing";
+    *near = end;
+    if (!json_skip(json_space(text.at, end), end))
+        return NULL;
     *why = "not JSON";
     *near = text.at;
     cJSON *value = cJSON_ParseWithLengthOpts(text.at, text.length, near, false);

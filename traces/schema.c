@@ -146,7 +146,7 @@ static void put_call(FILE *out)
 {
     fputs("    \"call\": {\n      \"description\": \"an op in the call notation: "
           "p3 = malloc(24)\",\n      \"type\": \"string\",\n      \"pattern\": "
-          "\"^ *([[][^]]*[]] *)?((p[0-9]+|NULL) *= *)?(stop",
+          "\"^ *(\\\\[[^\\\\]]*\\\\] *)?((p[0-9]+|NULL) *= *)?(stop",
           out);
     for (unsigned kind = 0; kind < OP_COUNT; kind++)
         fprintf(out, "|%s", op_shape[kind].name);
