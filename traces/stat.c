@@ -56,6 +56,10 @@ static void count_live(struct trace_stat *s, const struct block_step *step)
     bool was = step->before.state == BLOCK_LIVE, is = step->after.state == BLOCK_LIVE;
     s->live_blocks += (uint64_t)is - (uint64_t)was;
     s->live_bytes += (is ? step->after.size : 0) - (was ? step->before.size : 0);
+}
+
+static void note_peaks(struct trace_stat *s)
+{
     if (s->live_bytes > s->peak_bytes) {
         s->peak_bytes = s->live_bytes;
         s->peak_bytes_op = s->ops;
@@ -96,5 +100,6 @@ enum err trace_counter_op(struct trace_counter *c, const struct op *op)
         count_request(s, op, step.size);
     if (step.touches)
         count_live(s, &step);
+    note_peaks(s);
     return ERR_NONE;
 }
