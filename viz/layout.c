@@ -14,28 +14,49 @@ struct node {
     int min_w, min_h, weight, drop;
 };
 
-enum { ROOT, MAIN, LEFT, MIDDLE, CACHES, CACHES_RIGHT, RIGHT, FIRST_LEAF };
+/* In the order in which they stand on the screen. */
+enum {
+    ROOT,
+    MAIN,
+    LEFT,
+    PROGRAM,
+    HEAP,
+    CONTROL,
+    MIDDLE,
+    ADDRESS,
+    CACHES,
+    TLB1,
+    CACHES_RIGHT,
+    TLB2,
+    PSC,
+    WALK,
+    RIGHT,
+    AREAS,
+    FRAMES,
+    TIMELINE,
+    NARRATION
+};
 
 static const struct node tree[] = {
     [ROOT] = {.kind = COLUMN, .parent = -1},
     [MAIN] = {.kind = ROW, .parent = ROOT, .weight = 70},
     [LEFT] = {.kind = COLUMN, .parent = MAIN, .weight = 18, .drop = 90},
+    [PROGRAM] = {LEAF, LEFT, PANE_PROGRAM, 160, 50, 52, 70},
+    [HEAP] = {LEAF, LEFT, PANE_HEAP, 160, 80, 48, 40},
+    [CONTROL] = {LEAF, LEFT, PANE_CONTROL, 150, 24, 3, 30},
     [MIDDLE] = {.kind = COLUMN, .parent = MAIN, .weight = 66},
+    [ADDRESS] = {LEAF, MIDDLE, PANE_ADDRESS, 320, 44, 12, 0},
     [CACHES] = {.kind = ROW, .parent = MIDDLE, .weight = 36, .drop = 80},
+    [TLB1] = {LEAF, CACHES, PANE_TLB1, 150, 44, 54, 0},
     [CACHES_RIGHT] = {.kind = COLUMN, .parent = CACHES, .weight = 46, .drop = 35},
-    [RIGHT] = {.kind = COLUMN, .parent = MAIN, .weight = 16, .drop = 60},
-    {LEAF, LEFT, PANE_PROGRAM, 160, 50, 52, 70},
-    {LEAF, LEFT, PANE_HEAP, 160, 80, 48, 40},
-    {LEAF, LEFT, PANE_CONTROL, 150, 24, 3, 30},
-    {LEAF, MIDDLE, PANE_ADDRESS, 320, 44, 12, 0},
-    {LEAF, CACHES, PANE_TLB1, 150, 44, 54, 0},
-    {LEAF, CACHES_RIGHT, PANE_TLB2, 150, 36, 56, 15},
-    {LEAF, CACHES_RIGHT, PANE_PSC, 150, 36, 34, 10},
-    {LEAF, MIDDLE, PANE_WALK, 320, 86, 52, 0},
-    {LEAF, RIGHT, PANE_AREAS, 170, 70, 52, 25},
-    {LEAF, RIGHT, PANE_FRAMES, 170, 70, 48, 20},
-    {LEAF, ROOT, PANE_TIMELINE, 300, 32, 20, 50},
-    {LEAF, ROOT, PANE_NARRATION, 300, 46, 7, 0},
+    [TLB2] = {LEAF, CACHES_RIGHT, PANE_TLB2, 150, 36, 56, 15},
+    [PSC] = {LEAF, CACHES_RIGHT, PANE_PSC, 150, 36, 34, 10},
+    [WALK] = {LEAF, MIDDLE, PANE_WALK, 320, 86, 52, 0},
+    [RIGHT] = {.kind = COLUMN, .parent = MAIN, .weight = 18, .drop = 60},
+    [AREAS] = {LEAF, RIGHT, PANE_AREAS, 170, 70, 56, 25},
+    [FRAMES] = {LEAF, RIGHT, PANE_FRAMES, 170, 70, 44, 20},
+    [TIMELINE] = {LEAF, ROOT, PANE_TIMELINE, 300, 32, 20, 50},
+    [NARRATION] = {LEAF, ROOT, PANE_NARRATION, 300, 46, 7, 0},
 };
 
 #define NODES ((int)ARRAY_LEN(tree))
@@ -147,8 +168,8 @@ void layout_make(struct layout *l, int w, int h, int scale, unsigned hidden)
     struct solve s = {.em = em_for(w, h, scale)};
     memset(l, 0, sizeof(*l));
     l->em = s.em;
-    for (int n = FIRST_LEAF; n < NODES; n++)
-        s.off[n] = hidden >> tree[n].pane & 1;
+    for (int n = 0; n < NODES; n++)
+        s.off[n] = tree[n].kind == LEAF && hidden >> tree[n].pane & 1;
     s.at[ROOT] = rect_inset((struct rect){0, 0, w, h}, pixels(&s, GAP));
     measure(&s, ROOT);
     while (s.w[ROOT] > s.at[ROOT].w && drop_one(&s, true))
@@ -156,8 +177,10 @@ void layout_make(struct layout *l, int w, int h, int scale, unsigned hidden)
     while (s.h[ROOT] > s.at[ROOT].h && drop_one(&s, false))
         continue;
     place(&s, ROOT);
-    for (int n = FIRST_LEAF; n < NODES; n++) {
+    for (int n = 0; n < NODES; n++) {
         bool visible = true;
+        if (tree[n].kind != LEAF)
+            continue;
         for (int p = n; p >= 0; p = tree[p].parent)
             visible = visible && !s.off[p];
         if (visible)

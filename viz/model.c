@@ -638,7 +638,9 @@ static void model_init(void *state, struct arena *arena, const struct config *co
     m->cpu = model_memory(m, m->cpus * sizeof(*m->cpu));
     for (uint32_t i = 0; i < m->cpus; i++)
         cpu_init(m, &m->cpu[i], &config->mmu);
-    m->frames = m->frames_free = config->ram_bytes / PAGE_SIZE;
+    m->frames = config->ram_bytes / PAGE_SIZE;
+    m->reserved = config->kernel_reserved / PAGE_SIZE;
+    m->frames_free = m->frames - m->reserved;
     m->frame = model_memory(m, (m->frames / MODEL_BLOCK + 1) * sizeof(struct model_frame *));
     memcpy(m->alloc, config->alloc, sizeof(m->alloc));
     explain_begin(&m->story, NULL);

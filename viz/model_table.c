@@ -49,8 +49,12 @@ struct model_frame *model_frame_make(struct model *m, pfn_t pfn)
 {
     CHECK(pfn < m->frames);
     struct model_frame **piece = &m->frame[pfn / MODEL_BLOCK];
-    if (!*piece)
+    if (!*piece) {
         *piece = model_memory(m, MODEL_BLOCK * sizeof(struct model_frame));
+        pfn_t first = align_down(pfn, MODEL_BLOCK);
+        for (pfn_t i = first; i < first + MODEL_BLOCK && i < m->reserved; i++)
+            (*piece)[i - first].use = FRAME_RESERVED;
+    }
     return &(*piece)[pfn % MODEL_BLOCK];
 }
 
@@ -240,8 +244,9 @@ const struct model_area *model_area(const struct model *m, uint16_t pid, va_t va
 const struct model_frame *model_frame(const struct model *m, pfn_t pfn)
 {
     static const struct model_frame none = {.use = FRAME_FREE};
+    static const struct model_frame reserved = {.use = FRAME_RESERVED};
     if (pfn >= m->frames || !m->frame[pfn / MODEL_BLOCK])
-        return &none;
+        return pfn < m->reserved ? &reserved : &none;
     return &m->frame[pfn / MODEL_BLOCK][pfn % MODEL_BLOCK];
 }
 

@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 /* Where the list must not be cut: the fault, the call's result, else the access. */
 static va_t focus_of(const struct paint *p)
@@ -24,6 +25,14 @@ static void rights(const struct model_area *a, char text[8])
     snprintf(text, 8, "%c%c%c%c", a->prot & LX_PROT_READ ? 'r' : '-',
              a->prot & LX_PROT_WRITE ? 'w' : '-', a->prot & LX_PROT_EXEC ? 'x' : '-',
              (a->flags & LX_MAP_TYPE) == LX_MAP_SHARED ? 's' : 'p');
+}
+
+/* The file's name without its folders: there is little room. */
+static const char *short_name(const struct model_area *a)
+{
+    const char *name = a->name && a->name[0] ? a->name : "anon";
+    const char *slash = strrchr(name, '/');
+    return slash ? slash + 1 : name;
 }
 
 static void draw_area(struct paint *p, struct rect r, const struct model_area *a, bool hot)
@@ -50,8 +59,7 @@ static void draw_area(struct paint *p, struct rect r, const struct model_area *a
     paint_textf(
         p, r,
         (struct style){FACE_MONO_BOLD, SIZE_SMALL, owner == C_IMAGE ? C_DIM : owner, ALIGN_LEFT},
-        "%s %s %s", text, a->name && a->name[0] ? a->name : "anon",
-        number_bytes(a->end - a->start).text);
+        "%s %s %s", text, short_name(a), number_bytes(a->end - a->start).text);
     bar.y += bar.h / 2 - paint_em(p, 2);
     bar.h = paint_em(p, 4);
     paint_meter(p, bar, resident, pages, owner);

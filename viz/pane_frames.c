@@ -7,21 +7,20 @@
 
 #include <inttypes.h>
 
-#define COLUMNS   32u
 #define LINES_MAX 256u
 
 struct line {
     pfn_t first;
-    uint64_t frames; /* COLUMNS: a row of cells; more: a fold */
-    uint8_t use;
+    uint64_t frames;
+    uint8_t use; /* FRAME_USES: a row of cells; else a fold of frames of this use */
 };
 
-static bool uniform(const struct model *m, pfn_t first, uint8_t *use)
+static bool uniform(const struct model *m, pfn_t first, unsigned columns, uint8_t *use)
 {
     *use = model_frame(m, first)->use;
     if (*use != FRAME_FREE && *use != FRAME_RESERVED)
         return false;
-    for (pfn_t i = 1; i < COLUMNS && first + i < m->frames; i++)
+    for (pfn_t i = 1; i < columns && first + i < m->frames; i++)
         if (model_frame(m, first + i)->use != *use)
             return false;
     return true;
@@ -32,20 +31,22 @@ static uint64_t untouched(const struct model *m, pfn_t first)
 {
     uint64_t n = 0;
     while (first + n < m->frames && (first + n) % MODEL_BLOCK == 0 &&
-           !m->frame[(first + n) / MODEL_BLOCK])
+           !m->frame[(first + n) / MODEL_BLOCK] &&
+           model_frame(m, first + n)->use == model_frame(m, first)->use)
         n += MODEL_BLOCK;
     return min_u64(n, m->frames - first);
 }
 
 /* Lines from frame at (a multiple of MODEL_BLOCK) on. */
-static size_t fold_lines(const struct model *m, pfn_t at, struct line *line, size_t max)
+static size_t fold_lines(const struct model *m, pfn_t at, unsigned columns, struct line *line,
+                         size_t max)
 {
     size_t count = 0;
     while (at < m->frames && count < max) {
-        uint8_t use = FRAME_FREE;
+        uint8_t use = model_frame(m, at)->use;
         uint64_t n = untouched(m, at);
-        bool same = n > 0 || uniform(m, at, &use);
-        n = n ? n : min_u64(COLUMNS, m->frames - at);
+        bool same = n > 0 || uniform(m, at, columns, &use);
+        n = n ? n : min_u64(columns, m->frames - at);
         struct line *last = count ? &line[count - 1] : NULL;
         if (same && last && last->use == use)
             last->frames += n;
@@ -93,10 +94,10 @@ static void draw_frame(struct paint *p, struct rect cell, pfn_t pfn)
         paint_outline(p, cell, pfn == p->cpu->fault.frame ? C_FAULT : C_BRIGHT);
 }
 
-static void draw_row(struct paint *p, struct rect row, pfn_t first)
+static void draw_row(struct paint *p, struct rect row, pfn_t first, unsigned columns)
 {
-    for (unsigned i = 0; i < COLUMNS && first + i < p->model->frames; i++)
-        draw_frame(p, rect_column(row, (int)i, (int)COLUMNS, 1), first + i);
+    for (unsigned i = 0; i < columns && first + i < p->model->frames; i++)
+        draw_frame(p, rect_column(row, (int)i, (int)columns, 1), first + i);
 }
 
 static void draw_fold(struct paint *p, struct rect row, const struct line *line)
@@ -110,14 +111,38 @@ static void draw_fold(struct paint *p, struct rect row, const struct line *line)
                 number_hex(line->first, 4).text);
 }
 
-static void draw_lines(struct paint *p, struct rect r, const struct line *line, size_t count)
+static int cell_of(struct rect r, unsigned columns)
 {
-    int cell = r.w / (int)COLUMNS;
-    if (cell > paint_em(p, 8))
-        cell = paint_em(p, 8);
-    if (cell < 4)
-        cell = 4;
-    int fold = paint_line(p, SIZE_SMALL) + paint_em(p, 2);
+    int cell = r.w / (int)columns;
+    return cell < 4 ? 4 : cell;
+}
+
+static int fold_of(const struct paint *p)
+{
+    return paint_line(p, SIZE_SMALL) + paint_em(p, 2);
+}
+
+/* Lines from frame at on, in the largest cells in which all of them have room. */
+static size_t choose_lines(const struct paint *p, struct rect r, pfn_t at, struct line *line,
+                           unsigned *columns)
+{
+    size_t count = 0;
+    for (*columns = 16; *columns <= 64; *columns *= 2) {
+        int high = 0;
+        count = fold_lines(p->model, at, *columns, line, LINES_MAX);
+        for (size_t i = 0; i < count; i++)
+            high += line[i].use == FRAME_USES ? cell_of(r, *columns) : fold_of(p);
+        if (high <= r.h || *columns == 64)
+            return count;
+    }
+    return count;
+}
+
+static void draw_lines(struct paint *p, struct rect r, const struct line *line, size_t count,
+                       unsigned columns)
+{
+    int cell = cell_of(r, columns);
+    int fold = fold_of(p);
     pfn_t focus = focus_of(p);
     size_t hot = 0;
     for (size_t i = 0; i < count; i++)
@@ -136,7 +161,7 @@ static void draw_lines(struct paint *p, struct rect r, const struct line *line, 
         struct rect row = rect_cut_top(&r, high);
         row.h -= 1;
         if (line[i].use == FRAME_USES)
-            draw_row(p, row, line[i].first);
+            draw_row(p, row, line[i].first, columns);
         else
             draw_fold(p, row, &line[i]);
     }
@@ -176,11 +201,12 @@ void pane_frames(struct paint *p)
     struct rect key = rect_cut_bottom(&r, paint_line(p, SIZE_SMALL) + paint_em(p, 2));
     struct rect words = rect_cut_bottom(&r, paint_line(p, SIZE_SMALL) + paint_em(p, 1));
     struct line line[LINES_MAX];
-    size_t count = fold_lines(m, 0, line, LINES_MAX);
+    unsigned columns;
+    size_t count = choose_lines(p, r, 0, line, &columns);
     pfn_t focus = focus_of(p);
     if (focus != PFN_NONE && count && focus >= line[count - 1].first + line[count - 1].frames)
-        count = fold_lines(m, align_down(focus, MODEL_BLOCK), line, LINES_MAX);
-    draw_lines(p, r, line, count);
+        count = choose_lines(p, r, align_down(focus, MODEL_BLOCK), line, &columns);
+    draw_lines(p, r, line, count, columns);
     draw_key(p, key);
     if (focus == PFN_NONE)
         return;

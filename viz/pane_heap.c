@@ -133,12 +133,30 @@ static void draw_search(struct paint *p, const struct strip *s)
     }
 }
 
+/* The end of the last block or listed chunk of the region. */
+static va_t used_end(const struct paint *p, const struct strip *region)
+{
+    const struct model *m = p->model;
+    va_t end = region->start;
+    for (size_t i = 0; i < m->block_room; i++) {
+        const struct model_block *b = &m->block[i];
+        if (b->start > end && b->start < region->end && !b->dead)
+            end = b->start + b->usable;
+    }
+    for (size_t i = 0; i < m->chunk_room; i++) {
+        const struct model_free *f = &m->chunk[i];
+        if (f->start >= end && f->start < region->end && !f->dead)
+            end = f->start + f->size;
+    }
+    return min_u64(end, region->end);
+}
+
 /* Bytes to a row: a power of two, so that the rows of the window hold what is in use if they can,
  * and a small chunk is still some pixels wide. */
-static uint64_t row_bytes(const struct strip *region, int rows, int width)
+static uint64_t row_bytes(uint64_t used, int rows, int width)
 {
-    uint64_t bytes = 256;
-    while (bytes * (uint64_t)rows < region->end - region->start && bytes < (uint64_t)width * 8)
+    uint64_t bytes = 128;
+    while (bytes * (uint64_t)rows < used && bytes < (uint64_t)width * 8)
         bytes *= 2;
     return bytes;
 }
@@ -152,9 +170,12 @@ static void draw_window(struct paint *p, struct rect r, const struct strip *regi
     struct strip whole = {region->start, region->end, rect_cut_top(&r, paint_em(p, 5))};
     rect_cut_top(&r, paint_em(p, 4));
     rows = r.h / high < ROWS_MAX ? r.h / high : ROWS_MAX;
-    uint64_t bytes = row_bytes(region, rows > 0 ? rows : 1, r.w);
+    uint64_t used = used_end(p, region) - region->start;
+    uint64_t bytes = row_bytes(used, rows > 1 ? rows - 1 : 1, r.w);
     uint64_t back = (uint64_t)(rows / 2) * bytes;
     va_t at = focus - region->start > back ? focus - back : region->start;
+    if (used <= bytes * (uint64_t)(rows > 1 ? rows - 1 : 1))
+        at = region->start;
     at = region->start + align_down(at - region->start, bytes);
     draw_strip(p, &whole);
     struct rect frame;

@@ -83,26 +83,27 @@ static void narrate(struct travel *t)
     struct view *v = t->view;
     const struct model *m = travel_model(t);
     const struct event *e = model_event(m, 0);
+    char text[160];
     v->headline[0] = v->chapter[0] = '\0';
-    if (v->now.step && e) {
-        struct explain_context story = m->story;
-        story.sim = t->sim;
-        explain_event(&story, e, v->headline, sizeof(v->headline));
-        enum explain_chapter chapter = explain_chapter(&story, e);
-        if (chapter != CHAPTER_NONE)
-            snprintf(v->chapter, sizeof(v->chapter), "%d of %d · %s", (int)chapter, CHAPTERS - 1,
-                     explain_chapter_name[chapter]);
-        return;
-    }
     if (v->now.op < 1 || v->now.op > v->trace->count) {
         snprintf(v->headline, sizeof(v->headline), "The machine stands ready; there is no op.");
         return;
     }
     const struct op *op = &v->trace->op[v->now.op - 1];
-    char text[160];
     op_text(op, op->extra ? &v->trace->extra[op->extra] : NULL, text, sizeof(text));
-    snprintf(v->headline, sizeof(v->headline), "Next: %s", text);
-    snprintf(v->chapter, sizeof(v->chapter), "Space plays, → steps, ? shows all keys.");
+    if (!v->now.step || !e) {
+        snprintf(v->headline, sizeof(v->headline), "Next: %s", text);
+        snprintf(v->chapter, sizeof(v->chapter), "Space plays, → steps, ? shows all keys.");
+        return;
+    }
+    struct explain_context story = m->story;
+    story.sim = t->sim;
+    explain_event(&story, e, v->headline, sizeof(v->headline));
+    enum explain_chapter chapter = explain_chapter(&story, e);
+    int n = snprintf(v->chapter, sizeof(v->chapter), "Op %" PRIu64 ": %s", v->now.op, text);
+    if (chapter != CHAPTER_NONE && n > 0 && (size_t)n < sizeof(v->chapter))
+        snprintf(v->chapter + n, sizeof(v->chapter) - (size_t)n, " · step %d of %d: %s",
+                 (int)chapter, CHAPTERS - 1, explain_chapter_name[chapter]);
 }
 
 void travel_to(struct travel *t, struct moment to)

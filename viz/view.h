@@ -42,7 +42,7 @@ struct view {
     bool asking; /* for an op to go to */
     char answer[24];
     char headline[512]; /* the newest event in a sentence */
-    char chapter[96];   /* the part of the story it belongs to, or "" */
+    char chapter[320];  /* the op, and the part of the story that the event belongs to */
     char notice[160];   /* one line that says what just went wrong, or "" */
 };
 

@@ -1,0 +1,182 @@
+/* test_model.c: the window's model, folded from events alone, equals inspection after every op, and
+ * after every jump in time. A missing or wrong event anywhere in the machine falls here.
+ */
+#include "sim/inspect.h"
+#include "tests/test.h"
+#include "viz/model_check.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* Each names what it stirs. RAM is small so that comparing every frame stays quick. */
+static const char anatomy[] = "{\"memwalk\":1,\"name\":\"anatomy\"}\n"
+                              "{\"op\":\"malloc\",\"id\":1,\"size\":24}\n"
+                              "{\"op\":\"write\",\"id\":1,\"off\":0,\"len\":8}\n"
+                              "{\"op\":\"malloc\",\"id\":2,\"size\":600}\n"
+                              "{\"op\":\"write\",\"id\":2,\"off\":0,\"len\":600}\n"
+                              "{\"op\":\"malloc\",\"id\":3,\"size\":40}\n"
+                              "{\"op\":\"free\",\"id\":2}\n"
+                              "{\"op\":\"malloc\",\"id\":4,\"size\":100}\n"
+                              "{\"op\":\"malloc\",\"id\":5,\"size\":200000}\n"
+                              "{\"op\":\"write\",\"id\":5,\"off\":0,\"len\":100000}\n"
+                              "{\"op\":\"read\",\"id\":1,\"off\":0,\"len\":8}\n"
+                              "{\"op\":\"realloc\",\"id\":4,\"size\":5000}\n"
+                              "{\"op\":\"free\",\"id\":5}\n"
+                              "{\"op\":\"free\",\"id\":5}\n"
+                              "{\"op\":\"calloc\",\"id\":6,\"nmemb\":1000,\"size\":40}\n"
+                              "{\"op\":\"free\",\"id\":6}\n"
+                              "{\"op\":\"free\",\"id\":4}\n"
+                              "{\"op\":\"malloc_trim\",\"pad\":0}\n";
+
+static const char kernel_calls[] =
+    "{\"memwalk\":1,\"name\":\"calls\"}\n"
+    "{\"op\":\"sbrk\",\"increment\":65536}\n"
+    "{\"op\":\"mmap\",\"addr\":\"0x10000000\",\"len\":4194304,\"prot\":3,\"flags\":50}\n"
+    "{\"op\":\"write\",\"addr\":\"0x10000000\",\"len\":8}\n"
+    "{\"op\":\"write\",\"addr\":\"0x10001000\",\"len\":16384}\n"
+    "{\"op\":\"write\",\"addr\":\"0x10200000\",\"len\":8}\n"
+    "{\"op\":\"mprotect\",\"addr\":\"0x10002000\",\"len\":4096,\"prot\":1}\n"
+    "{\"op\":\"read\",\"addr\":\"0x10002000\",\"len\":8}\n"
+    "{\"op\":\"munmap\",\"addr\":\"0x10003000\",\"len\":4096}\n"
+    "{\"op\":\"munmap\",\"addr\":\"0x10200000\",\"len\":2097152}\n"
+    "{\"op\":\"mprotect\",\"addr\":\"0x10002000\",\"len\":4096,\"prot\":3}\n"
+    "{\"op\":\"madvise\",\"addr\":\"0x10000000\",\"len\":8192,\"advice\":4}\n"
+    "{\"op\":\"mremap\",\"addr\":\"0x10004000\",\"old\":4096,\"new\":16384,\"flags\":1}\n"
+    "{\"op\":\"read\",\"addr\":\"0x10000000\",\"len\":8192}\n"
+    "{\"op\":\"sbrk\",\"increment\":-32768}\n"
+    "{\"op\":\"write\",\"addr\":\"0x20000000\",\"len\":8}\n";
+
+/* ---- a simulation that is watched ---- */
+
+struct watched {
+    struct trace *trace;
+    struct config config;
+    struct sim *sim;
+};
+
+static void watch(struct watched *w, const char *json, const char *const *settings)
+{
+    struct error error;
+    char text[600];
+    config_default(&w->config);
+    ck_assert_int_eq(config_option(&w->config, "ram=16M", &error), ERR_NONE);
+    for (; *settings; settings++)
+        ck_assert_int_eq(config_option(&w->config, *settings, &error), ERR_NONE);
+    ck_assert_int_eq(trace_load_memory(&w->trace, json, strlen(json), "test", &error), ERR_NONE);
+    struct sim_options options = {.config = &w->config,
+                                  .trace = w->trace,
+                                  .history = true,
+                                  .keep_going = true,
+                                  .observers = 1,
+                                  .observer = {model_observer()}};
+    enum err err = sim_open(&w->sim, &options, &error);
+    ck_assert_msg(!err, "%s", err ? error_text(&error, text, sizeof(text)) : "");
+}
+
+static void unwatch(struct watched *w)
+{
+    sim_close(w->sim);
+    trace_free(w->trace);
+}
+
+static void compare(struct watched *w, const char *what)
+{
+    char why[400];
+    bool same = model_check(sim_observer_state(w->sim, 0), w->sim, why, sizeof(why));
+    ck_assert_msg(same, "%s %s, after op %" PRIu64 ": %s", w->trace->header.name, what,
+                  sim_now(w->sim).op, why);
+}
+
+static void every_op(const char *json, const char *const *settings)
+{
+    struct watched w;
+    struct error error;
+    watch(&w, json, settings);
+    compare(&w, "boot");
+    size_t ops = 0;
+    while (sim_step(w.sim, &error) > 0) {
+        compare(&w, settings[0] ? settings[0] : "");
+        ops++;
+    }
+    ck_assert_uint_eq(ops, w.trace->count);
+    unwatch(&w);
+}
+
+START_TEST(model_equals_inspection_in_every_allocator)
+{
+    for (size_t i = 0; alloc_table[i]; i++) {
+        char setting[64];
+        snprintf(setting, sizeof(setting), "alloc=%s", alloc_table[i]->name);
+        every_op(anatomy, (const char *const[]){setting, NULL});
+    }
+}
+END_TEST
+
+START_TEST(model_equals_inspection_in_every_replacement)
+{
+    for (unsigned i = 0; i < REPL_POLICIES; i++) {
+        char setting[64];
+        snprintf(setting, sizeof(setting), "tlb.l1d.repl=%s", repl_name[i]);
+        every_op(anatomy, (const char *const[]){setting, "tlb.l1d.sets=2", "tlb.l2.sets=3",
+                                                "tlb.l2.ways=2", "psc.pde=1", NULL});
+    }
+}
+END_TEST
+
+START_TEST(model_equals_inspection_in_kernel_calls)
+{
+    every_op(kernel_calls, (const char *const[]){NULL});
+    every_op(kernel_calls, (const char *const[]){"tlb.l2.sets=0", "psc.pml4e=0", NULL});
+}
+END_TEST
+
+START_TEST(model_equals_inspection_when_memory_runs_out)
+{
+    every_op(kernel_calls, (const char *const[]){"ram=4M", "kernel.reserved=3900K", NULL});
+}
+END_TEST
+
+/* Back and forth, also into the middle of ops, where only the model's own hash is at hand. */
+START_TEST(model_equals_inspection_after_jumps)
+{
+    static const uint64_t to[] = {17, 3, 9, 1, 12, 12, 5, 16, 2, 10};
+    struct watched w;
+    struct error error;
+    watch(&w, anatomy, (const char *const[]){NULL});
+    for (size_t i = 0; i < ARRAY_LEN(to); i++) {
+        ck_assert_int_eq(sim_seek(w.sim, (struct moment){to[i], 3}, &error), ERR_NONE);
+        ck_assert_int_eq(sim_seek(w.sim, (struct moment){to[i], 0}, &error), ERR_NONE);
+        compare(&w, "after a jump");
+    }
+    unwatch(&w);
+}
+END_TEST
+
+/* The comparison itself: a model that missed an event is not taken for equal. */
+START_TEST(model_check_sees_a_missing_event)
+{
+    struct watched w;
+    struct error error;
+    char why[400];
+    watch(&w, anatomy, (const char *const[]){NULL});
+    ck_assert_int_eq(sim_seek(w.sim, (struct moment){10, 0}, &error), ERR_NONE);
+    struct model *m = sim_observer_state(w.sim, 0);
+    ck_assert(model_check(m, w.sim, why, sizeof(why)));
+    m->cpu[0].tlb[0].line[0].valid = !m->cpu[0].tlb[0].line[0].valid;
+    ck_assert(!model_check(m, w.sim, why, sizeof(why)));
+    m->cpu[0].tlb[0].line[0].valid = !m->cpu[0].tlb[0].line[0].valid;
+    m->process[0].brk += PAGE_SIZE;
+    ck_assert(!model_check(m, w.sim, why, sizeof(why)));
+    m->process[0].brk -= PAGE_SIZE;
+    m->frames_free++;
+    ck_assert(!model_check(m, w.sim, why, sizeof(why)));
+    m->frames_free--;
+    ck_assert(model_check(m, w.sim, why, sizeof(why)));
+    unwatch(&w);
+}
+END_TEST
+
+TEST_MAIN("model", model_equals_inspection_in_every_allocator,
+          model_equals_inspection_in_every_replacement, model_equals_inspection_in_kernel_calls,
+          model_equals_inspection_when_memory_runs_out, model_equals_inspection_after_jumps,
+          model_check_sees_a_missing_event)
