@@ -44,6 +44,8 @@ static const char kernel_calls[] =
     "{\"op\":\"mremap\",\"addr\":\"0x10004000\",\"old\":4096,\"new\":16384,\"flags\":1}\n"
     "{\"op\":\"read\",\"addr\":\"0x10000000\",\"len\":8192}\n"
     "{\"op\":\"sbrk\",\"increment\":-32768}\n"
+    "{\"op\":\"mmap\",\"addr\":\"0x30000000\",\"len\":4194304,\"prot\":3,\"flags\":50}\n"
+    "{\"op\":\"write\",\"addr\":\"0x30000000\",\"len\":4194304}\n"
     "{\"op\":\"write\",\"addr\":\"0x20000000\",\"len\":8}\n";
 
 /* ---- a simulation that is watched ---- */
@@ -132,7 +134,8 @@ END_TEST
 
 START_TEST(model_equals_inspection_when_memory_runs_out)
 {
-    every_op(kernel_calls, (const char *const[]){"ram=4M", "kernel.reserved=3900K", NULL});
+    every_op(kernel_calls, (const char *const[]){"ram=4M", "kernel.reserved=2M",
+                                                 "layout.stack_bytes=132K", NULL});
 }
 END_TEST
 

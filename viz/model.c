@@ -272,6 +272,18 @@ static void entry_set(struct model *m, pa_t pa, pte_t entry)
         f->entry[(pa & PAGE_MASK) / sizeof(pte_t)] = entry;
 }
 
+/* A page may move (mremap): the frame goes with its entry. */
+static void on_entry_write(struct model *m, const struct event *e)
+{
+    const struct ev_entry_write *w = &e->entry_write;
+    entry_set(m, w->pa, w->after);
+    if (w->level != 1 || !(w->after & PTE_P) || pte_pfn(w->after) >= m->frames)
+        return;
+    struct model_frame *f = model_frame_make(m, pte_pfn(w->after));
+    if (f->use == FRAME_ANON)
+        f->va = w->va;
+}
+
 static void on_process_new(struct model *m, const struct event *e)
 {
     struct model_process *p = model_process_make(m, (uint16_t)e->process_new.id);
@@ -535,7 +547,7 @@ static bool fold_kernel(struct model *m, const struct event *e)
         on_table_gone(m, e);
         return true;
     case EV_entry_write:
-        entry_set(m, e->entry_write.pa, e->entry_write.after);
+        on_entry_write(m, e);
         return true;
     case EV_process_new:
         on_process_new(m, e);

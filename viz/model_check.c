@@ -226,7 +226,7 @@ static bool check_blocks(struct check *c)
 static void check_chunk(void *ctx, const struct heap_chunk *want)
 {
     struct check *c = ctx;
-    if (want->used || !want->list || !want->list[0])
+    if (want->used || want->top || !want->list || !want->list[0])
         return;
     c->seen++;
     for (size_t i = 0; i < c->m->processes; i++) {

@@ -284,6 +284,8 @@ static uint64_t resident_in(const struct model *m, pa_t table, unsigned level, v
         pte_t entry = f->entry[i];
         if (!(entry & PTE_P))
             continue;
+        if (level == 1 && model_frame(m, pte_pfn(entry))->use == FRAME_RESERVED)
+            continue; /* the page of zeroes that all share */
         if (level == 1 || (entry & PTE_PS))
             pages += span / PAGE_SIZE;
         else
