@@ -1,0 +1,156 @@
+/* view.c: memwalk view: the window on a trace, or one of its moments as a PNG file. */
+#include "sim/cli/cli.h"
+#include "sim/cli/common.h"
+#include "viz/viz.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    KEY_PNG = 0x400,
+    KEY_SIZE,
+    KEY_SCALE,
+    KEY_THEME,
+    KEY_STILL,
+    KEY_EXIT_AFTER,
+};
+
+struct view_args {
+    struct cli_options common;
+    struct viz_options viz;
+    const char *png;
+};
+
+static const struct argp_option options[] = {
+    {"png", KEY_PNG, "FILE", 0, "Write the picture to FILE instead of opening a window", 1},
+    {"size", KEY_SIZE, "WxH", 0, "Pixels of window or picture (default 1600x900)", 1},
+    {"scale", KEY_SCALE, "S", 0, "Size of text, 0.5 to 3 (default 1)", 1},
+    {"theme", KEY_THEME, "NAME", 0, "dark, light or contrast (default dark)", 1},
+    {"still", KEY_STILL, NULL, 0, "No motion: every step is a cut", 1},
+    {"exit-after", KEY_EXIT_AFTER, "N", 0, "Close the window after N pictures, for tests", 1},
+    {0},
+};
+
+static void parse_size(struct view_args *a, const char *text, const struct argp_state *state)
+{
+    char *end;
+    unsigned long w = strtoul(text, &end, 10);
+    unsigned long h = *end == 'x' ? strtoul(end + 1, &end, 10) : 0;
+    if (*end || w < VIZ_LEAST || h < VIZ_LEAST || w > VIZ_MOST || h > VIZ_MOST)
+        argp_error(state, "--size: \"%s\" is not WIDTHxHEIGHT with %d to %d pixels each", text,
+                   VIZ_LEAST, VIZ_MOST);
+    a->viz.width = (int)w;
+    a->viz.height = (int)h;
+}
+
+static void parse_scale(struct view_args *a, const char *text, const struct argp_state *state)
+{
+    char *end;
+    double scale = strtod(text, &end);
+    if (*end || end == text || !(scale >= 0.5 && scale <= 3))
+        argp_error(state, "--scale: \"%s\" is not a number from 0.5 to 3", text);
+    a->viz.scale = (int)(scale * 1000 + 0.5);
+}
+
+static void parse_theme(struct view_args *a, const char *text, const struct argp_state *state)
+{
+    const char *const *names = viz_themes();
+    size_t count = 0;
+    for (; names[count]; count++)
+        if (strcmp(names[count], text) == 0)
+            a->viz.theme = names[count];
+    char near[128];
+    if (!a->viz.theme)
+        argp_error(state, "--theme: there is no theme \"%s\"%s", text,
+                   cli_near(text, names, count, near));
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct view_args *a = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = state->child_inputs[1] = &a->common;
+        return 0;
+    case KEY_PNG:
+        a->png = arg;
+        return 0;
+    case KEY_SIZE:
+        parse_size(a, arg, state);
+        return 0;
+    case KEY_SCALE:
+        parse_scale(a, arg, state);
+        return 0;
+    case KEY_THEME:
+        a->viz.theme = NULL;
+        parse_theme(a, arg, state);
+        return 0;
+    case KEY_STILL:
+        a->viz.still = true;
+        return 0;
+    case KEY_EXIT_AFTER:
+        a->viz.exit_after = cli_number(state, "--exit-after", arg);
+        return 0;
+    default:
+        return cli_trace_argument(&a->common, key, arg, state);
+    }
+}
+
+static const struct argp_child children[] = {
+    {&cli_machine_argp, 0, NULL, 0}, {&cli_moment_argp, 0, NULL, 0}, {0}};
+
+static const struct argp argp = {
+    options,
+    parse,
+    "TRACE",
+    "Show a trace from malloc to frame in a window: play, step forward and back, go to "
+    "any moment. In the window, ? shows all keys."
+    "\vWithout --op the window opens before the first op, and --png shows the end. The "
+    "picture of --op N is that just after it.",
+    children,
+    NULL,
+    NULL};
+
+/* Where to begin. */
+static struct moment moment_of(const struct view_args *a)
+{
+    if (!a->common.has_op)
+        return a->png ? (struct moment){UINT64_MAX, UINT64_MAX} : (struct moment){1, 0};
+    if (!a->common.op)
+        return (struct moment){1, 0};
+    return (struct moment){a->common.op, a->common.step ? a->common.step : UINT64_MAX};
+}
+
+static int show(struct view_args *a, const struct trace *trace)
+{
+    struct error error;
+    struct config config;
+    if (cli_configure(&a->common, &trace->header, &config, &error))
+        return cli_fail(&error);
+    if (a->common.has_op && a->common.op > trace->count) {
+        error_set(&error, ERR_VALUE, NULL, 0, "--op", "the trace has %zu ops", trace->count);
+        return cli_fail(&error);
+    }
+    a->viz.trace = trace;
+    a->viz.config = &config;
+    a->viz.name = trace->header.name;
+    a->viz.at = moment_of(a);
+    enum err err = a->png ? viz_png(&a->viz, a->png, &error) : viz_window(&a->viz, &error);
+    return err ? cli_fail(&error) : STATUS_OK;
+}
+
+int cli_view(int argc, char **argv)
+{
+    struct view_args a = {
+        .common = {.command = argv[0]},
+        .viz = {.width = VIZ_WIDTH, .height = VIZ_HEIGHT, .scale = 1000, .theme = viz_themes()[0]}};
+    cli_parse(&argp, argc, argv, false, &a);
+    struct error error;
+    struct trace *trace;
+    if (trace_load(&trace, a.common.trace, &error))
+        return cli_fail(&error);
+    int status = show(&a, trace);
+    trace_free(trace);
+    return status;
+}
