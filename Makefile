@@ -39,7 +39,7 @@ SHELL := /bin/bash
 # ---- what Debian 12 must have ----
 
 DEPS_BUILD := gcc libc6-dev make pkg-config python3 libcjson-dev zlib1g-dev libzstd-dev uthash-dev \
-              libsdl2-dev libsdl2-ttf-dev libsdl2-image-dev libfontconfig-dev fonts-dejavu-core
+              libsdl2-dev libsdl2-ttf-dev libsdl2-image-dev libfontconfig-dev libcairo2-dev fonts-dejavu-core
 DEPS_TEST  := check python3-jsonschema zstd gzip
 DEPS_DEV   := clang clang-format-14 clang-tidy libclang-rt-14-dev cppcheck shellcheck \
               gcovr xvfb xauth
@@ -105,6 +105,7 @@ PC_WINDOW  := sdl2 SDL2_ttf SDL2_image fontconfig
 LIBS       := -lcjson -lz -lzstd -lm
 LIBS_VIZ   := $(shell $(PKG) --libs $(PC_WINDOW) 2>/dev/null)
 CFLAGS_VIZ := $(shell $(PKG) --cflags $(PC_WINDOW) 2>/dev/null)
+LIBS_PLOT  := $(shell $(PKG) --libs cairo 2>/dev/null)
 LIBS_CHECK := $(shell $(PKG) --libs check 2>/dev/null)
 
 # The simulator itself is plain C11; only what talks to the host gets more than that.
@@ -191,7 +192,7 @@ $(LIB_SO): $(OBJ_LIB) $B/objects
 
 $B/memwalk: $(call obj,$(SRC_CLI) $(SRC_VIZ)) $(LIB_A)
 	@echo "  LD      $@"
-	@$(LINK) $^ $(LIBS) $(LIBS_VIZ) -lpthread -o $@
+	@$(LINK) $^ $(LIBS) $(LIBS_VIZ) $(LIBS_PLOT) -lpthread -o $@
 
 $B/libmemwalk-record.so: $(call obj,$(SRC_RECORD))
 	@echo "  LD      $@"
@@ -205,7 +206,7 @@ $B/memwalk.pc: $B/flags.cli
 
 $(BIN_TESTS): $B/tests/%: $B/tests/%.o $(call obj,$(SRC_HELP)) $B/roof.a $(LIB_A)
 	@echo "  LD      $@"
-	@$(LINK) $^ $(LIBS_CHECK) $(LIBS) $(LIBS_VIZ) -lpthread -o $@
+	@$(LINK) $^ $(LIBS_CHECK) $(LIBS) $(LIBS_VIZ) $(LIBS_PLOT) -lpthread -o $@
 
 $(BIN_BENCH): $B/tests/%: $B/tests/%.o $(LIB_A)
 	@echo "  LD      $@"

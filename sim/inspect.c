@@ -187,15 +187,24 @@ const struct replay_counters *inspect_replay(const struct sim *s)
     return &s->m->counters;
 }
 
+const struct mistake *inspect_mistake(const struct sim *s)
+{
+    return &s->m->mistake;
+}
+
 const struct op *inspect_op(const struct sim *s, uint64_t number)
 {
     const struct trace *t = s->options.trace;
-    return t && number >= 1 && number <= t->count ? &t->op[number - 1] : NULL;
+    if (!t)
+        return number && (number == s->now.op || number + 1 == s->now.op) ? &s->op : NULL;
+    return number >= 1 && number <= t->count ? &t->op[number - 1] : NULL;
 }
 
 const struct op_extra *inspect_op_extra(const struct sim *s, uint64_t number)
 {
     const struct op *op = inspect_op(s, number);
+    if (op && !s->options.trace)
+        return &s->op_extra;
     return op && op->extra ? &s->options.trace->extra[op->extra] : NULL;
 }
 

@@ -70,7 +70,17 @@ struct replay_counters {
 };
 const struct replay_counters *inspect_replay(const struct sim *);
 
-/* The op about to run or in the middle of running, and the one before; NULL: none. */
+/* What the trace last did wrong: the first mistake of the last op that made one. */
+struct mistake {
+    uint64_t op; /* 0: none so far */
+    enum misuse what;
+    va_t pointer;
+    uint64_t other_op; /* the other op concerned; 0: none */
+};
+const struct mistake *inspect_mistake(const struct sim *);
+
+/* The op of that number; of a trace that is read op by op only the one in progress (to sinks) or
+ * just done is known. NULL: none. */
 const struct op *inspect_op(const struct sim *, uint64_t number);
 const struct op_extra *inspect_op_extra(const struct sim *, uint64_t number);
 

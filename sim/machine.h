@@ -55,6 +55,7 @@ struct machine {
     uint64_t gone_count;
     struct lx_siginfo signal; /* the last one that a program got */
     struct outcome outcome;
+    struct mistake mistake; /* the first one of the last op that had one */
     struct replay_counters counters;
 };
 

@@ -24,6 +24,8 @@ struct task {
 static void complain(const struct task *t, enum misuse what, va_t pointer, uint64_t other_op)
 {
     t->m->counters.errors[what]++;
+    if (t->m->mistake.op != t->number)
+        t->m->mistake = (struct mistake){t->number, what, pointer, other_op};
     EMIT(&t->m->env, op_error, .op = t->number, .what = what, .pointer = pointer,
          .other_op = other_op);
 }

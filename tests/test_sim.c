@@ -381,12 +381,10 @@ START_TEST(mistakes_name_both_ops)
     static const struct {
         enum misuse what;
         uint64_t other;
-    } wanted[] = {{MISUSE_DOUBLE_FREE, 3},
-                  {MISUSE_DEAD, 3},
-                  {MISUSE_OUTSIDE, 2},
-                  {MISUSE_DEAD, 0},
-                  {MISUSE_CORRUPT, 0}, /* op 5 wrote over the free list's links */
-                  {MISUSE_REUSED, 2}};
+    } wanted[] = {
+        {MISUSE_DOUBLE_FREE, 3}, {MISUSE_DEAD, 3},    {MISUSE_OUTSIDE, 2},
+        {MISUSE_DEAD, 0},        {MISUSE_CORRUPT, 0}, /* op 5 wrote over the free list's links */
+        {MISUSE_REUSED, 2}};
     struct trace *t;
     struct error e = {0};
     struct config c;

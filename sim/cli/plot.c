@@ -1,0 +1,206 @@
+/* plot.c: three panels over the ops of a trace, drawn by cairo for PNG and SVG alike. */
+#include "sim/cli/plot.h"
+
+#include "sim/stats.h"
+
+#include <cairo/cairo-svg.h>
+#include <cairo/cairo.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define WIDTH  1200.0
+#define HEIGHT 800.0
+#define LEFT   110.0
+#define RIGHT  170.0
+#define TOP    60.0
+#define GAP    40.0
+#define PANELS 3
+
+struct colour {
+    double r, g, b;
+};
+
+/* Okabe and Ito's colours, told apart by colour-blind people too. */
+static const struct colour blue = {0, 0.447, 0.698};
+static const struct colour orange = {0.902, 0.624, 0};
+static const struct colour green = {0, 0.620, 0.451};
+static const struct colour red = {0.835, 0.369, 0};
+static const struct colour purple = {0.800, 0.475, 0.655};
+
+struct line {
+    const char *name;
+    struct colour colour;
+    size_t offset; /* of the value in a sample */
+};
+
+/* ---- samples ---- */
+
+void plot_begin(struct plot *p)
+{
+    memset(p, 0, sizeof(*p));
+    p->every = 1;
+    p->next = 1;
+}
+
+static void take_sample(struct plot *p, const struct sim *sim, uint64_t op)
+{
+    struct stats s;
+    stats_read(&s, sim, NULL);
+    const struct tlb_counters *tlb = &s.mmu.tlb[TLB_L1D];
+    uint64_t lookups = tlb->lookups - p->lookups;
+    p->sample[p->count++] = (struct plot_sample){
+        .op = op,
+        .payload = (double)s.heap.bytes_requested_now,
+        .held = (double)s.heap.bytes_heap_now,
+        .rss = (double)(s.resident * PAGE_SIZE),
+        .fragmentation = s.at_end.free ? 1 - (double)s.at_end.largest / (double)s.at_end.free : 0,
+        .misses = lookups ? (double)(tlb->misses - p->missed) / (double)lookups : 0,
+    };
+    p->lookups = tlb->lookups;
+    p->missed = tlb->misses;
+}
+
+void plot_follow(struct plot *p, const struct sim *sim)
+{
+    uint64_t op = inspect_replay(sim)->ops;
+    if (op < p->next)
+        return;
+    take_sample(p, sim, op);
+    if (p->count == PLOT_SAMPLES) {
+        for (size_t i = 0; i < PLOT_SAMPLES / 2; i++)
+            p->sample[i] = p->sample[2 * i + 1];
+        p->count = PLOT_SAMPLES / 2;
+        p->every *= 2;
+    }
+    p->next = op + p->every;
+}
+
+/* ---- drawing ---- */
+
+static double value_of(const struct plot_sample *s, const struct line *line)
+{
+    double value;
+    memcpy(&value, (const char *)s + line->offset, sizeof(value));
+    return value;
+}
+
+static double highest(const struct plot *p, const struct line *line, size_t lines)
+{
+    double most = 0;
+    for (size_t i = 0; i < p->count; i++)
+        for (size_t k = 0; k < lines; k++) {
+            double v = value_of(&p->sample[i], &line[k]);
+            most = v > most ? v : most;
+        }
+    return most > 0 ? most : 1;
+}
+
+static void text_at(cairo_t *c, double x, double y, const char *text, double align)
+{
+    cairo_text_extents_t size;
+    cairo_text_extents(c, text, &size);
+    cairo_move_to(c, x - align * size.x_advance, y);
+    cairo_show_text(c, text);
+}
+
+static void unit_text(double value, bool bytes, char *text, size_t size)
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+    size_t unit = 0;
+    if (!bytes) {
+        snprintf(text, size, "%.3g %%", 100 * value);
+        return;
+    }
+    for (; value >= 1024 && unit + 1 < ARRAY_LEN(units); unit++)
+        value /= 1024;
+    snprintf(text, size, "%.4g %s", value, units[unit]);
+}
+
+static void draw_axes(cairo_t *c, double y, double height, double most, bool bytes)
+{
+    cairo_set_line_width(c, 1);
+    for (unsigned i = 0; i <= 4; i++) {
+        char text[32];
+        double at = y + height - height * i / 4;
+        cairo_set_source_rgb(c, 0.85, 0.85, 0.85);
+        cairo_move_to(c, LEFT, at);
+        cairo_line_to(c, WIDTH - RIGHT, at);
+        cairo_stroke(c);
+        cairo_set_source_rgb(c, 0.25, 0.25, 0.25);
+        unit_text(most * i / 4, bytes, text, sizeof(text));
+        text_at(c, LEFT - 8, at + 4, text, 1);
+    }
+}
+
+static void draw_panel(cairo_t *c, const struct plot *p, unsigned panel, const struct line *line,
+                       size_t lines, bool bytes)
+{
+    double height = (HEIGHT - TOP - PANELS * GAP) / PANELS;
+    double y = TOP + panel * (height + GAP);
+    double most = highest(p, line, lines);
+    double last = p->count ? (double)p->sample[p->count - 1].op : 1;
+    draw_axes(c, y, height, most, bytes);
+    for (size_t k = 0; k < lines; k++) {
+        cairo_set_source_rgb(c, line[k].colour.r, line[k].colour.g, line[k].colour.b);
+        cairo_set_line_width(c, 1.8);
+        for (size_t i = 0; i < p->count; i++)
+            cairo_line_to(c, LEFT + (WIDTH - LEFT - RIGHT) * (double)p->sample[i].op / last,
+                          y + height - height * value_of(&p->sample[i], &line[k]) / most);
+        cairo_stroke(c);
+        text_at(c, WIDTH - RIGHT + 12, y + 14 + 20 * (double)k, line[k].name, 0);
+    }
+}
+
+static void draw(cairo_t *c, const struct plot *p, const char *title)
+{
+    static const struct line memory[] = {
+        {"held by the heap", blue, offsetof(struct plot_sample, held)},
+        {"payload", green, offsetof(struct plot_sample, payload)},
+        {"RSS", orange, offsetof(struct plot_sample, rss)},
+    };
+    static const struct line fragmentation = {"external frag.", red,
+                                              offsetof(struct plot_sample, fragmentation)};
+    static const struct line misses = {"L1 dTLB miss rate", purple,
+                                       offsetof(struct plot_sample, misses)};
+    char ops[64];
+    cairo_set_source_rgb(c, 1, 1, 1);
+    cairo_paint(c);
+    cairo_select_font_face(c, "sans-serif", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_NORMAL);
+    cairo_set_source_rgb(c, 0.1, 0.1, 0.1);
+    cairo_set_font_size(c, 20);
+    text_at(c, LEFT, 34, title, 0);
+    cairo_set_font_size(c, 13);
+    draw_panel(c, p, 0, memory, ARRAY_LEN(memory), true);
+    draw_panel(c, p, 1, &fragmentation, 1, false);
+    draw_panel(c, p, 2, &misses, 1, false);
+    cairo_set_source_rgb(c, 0.25, 0.25, 0.25);
+    snprintf(ops, sizeof(ops), "op %" PRIu64, p->count ? p->sample[p->count - 1].op : 0);
+    text_at(c, LEFT, HEIGHT - 14, "op 1", 0);
+    text_at(c, WIDTH - RIGHT, HEIGHT - 14, ops, 1);
+}
+
+enum err plot_write(const struct plot *p, const char *title, const char *path, struct error *e)
+{
+    size_t length = strlen(path);
+    bool svg = length > 4 && strcmp(path + length - 4, ".svg") == 0;
+    bool png = length > 4 && strcmp(path + length - 4, ".png") == 0;
+    if (!svg && !png)
+        return error_set(e, ERR_USAGE, path, 0, "--plot", "the name must end in .png or .svg");
+    cairo_surface_t *surface =
+        svg ? cairo_svg_surface_create(path, WIDTH, HEIGHT)
+            : cairo_image_surface_create(CAIRO_FORMAT_RGB24, (int)WIDTH, (int)HEIGHT);
+    cairo_t *c = cairo_create(surface);
+    draw(c, p, title);
+    cairo_status_t status = cairo_status(c);
+    cairo_destroy(c);
+    if (!status && png)
+        status = cairo_surface_write_to_png(surface, path);
+    cairo_surface_finish(surface);
+    if (!status)
+        status = cairo_surface_status(surface);
+    cairo_surface_destroy(surface);
+    if (status)
+        return error_set(e, ERR_IO, path, 0, NULL, "%s", cairo_status_to_string(status));
+    return ERR_NONE;
+}
