@@ -153,7 +153,10 @@ static enum err open_writer(struct copying *c, const char *to, struct error *e)
     if (!name)
         return error_set(e, ERR_MEMORY, to, 0, NULL, "no memory to write it");
     snprintf(name, size, "%s", header.name);
-    if (c->options->first)
+    if (c->options->last == UINT64_MAX)
+        snprintf(name, size, "%s, from op %llu", header.name,
+                 (unsigned long long)c->options->first);
+    else if (c->options->first)
         snprintf(name, size, "%s, ops %llu to %llu", header.name,
                  (unsigned long long)c->options->first, (unsigned long long)c->options->last);
     header.name = name;

@@ -263,8 +263,8 @@ static void print_histogram(const struct trace_stat *s)
     for (unsigned k = low; k <= high; k++) {
         int bar = (int)((double)s->histogram[k] / (double)most * WIDTH + 0.5);
         bar += !bar && s->histogram[k];
-        printf("  up to %9s %12s  %.*s\n", cli_bytes((uint64_t)1 << k, size),
-               cli_grouped(s->histogram[k], number), bar,
+        printf("  up to %9s %12s%s%.*s\n", cli_bytes((uint64_t)1 << k, size),
+               cli_grouped(s->histogram[k], number), bar ? "  " : "", bar,
                "##################################################");
     }
 }
@@ -272,7 +272,7 @@ static void print_histogram(const struct trace_stat *s)
 static void print_line(const char *what, uint64_t n, const char *unit)
 {
     char number[32];
-    printf("  %-28s %16s %s\n", what, cli_grouped(n, number), unit);
+    printf("  %-28s %16s%s%s\n", what, cli_grouped(n, number), *unit ? " " : "", unit);
 }
 
 static void print_stat(const char *path, const struct trace_stat *s)
@@ -382,9 +382,12 @@ static int copy(const struct trace_options *o)
         return cli_fail(&e);
     if (result.damaged)
         error_print(&result.damage, stderr);
-    if (!o->quiet && strcmp(o->to, "-") != 0)
-        fprintf(stderr, "memwalk: %s: %llu ops written, %llu of them to make what came before\n",
+    bool says = !o->quiet && strcmp(o->to, "-") != 0;
+    if (says && result.prelude)
+        fprintf(stderr, "memwalk: %s: %llu ops written, %llu of them make what is needed before\n",
                 o->to, (unsigned long long)result.ops, (unsigned long long)result.prelude);
+    else if (says)
+        fprintf(stderr, "memwalk: %s: %llu ops written\n", o->to, (unsigned long long)result.ops);
     return STATUS_OK;
 }
 
