@@ -44,10 +44,8 @@ static char *append_quoted(char *to, const char *arg)
 {
     *to++ = '\'';
     for (; *arg; arg++) {
-        if (*arg == '\'') {
-            memcpy(to, "'\\'", 3);
-            to += 3;
-        }
+        if (*arg == '\'')
+            to = stpcpy(to, "'\\'");
         *to++ = *arg;
     }
     *to++ = '\'';

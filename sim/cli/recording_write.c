@@ -61,24 +61,32 @@ static enum err emit(struct writing *w, const struct op *op, const struct op_ext
 
 /* ---- threads ---- */
 
-/* Makes room for the serial number and tells its record. */
-static enum err find_thread(struct writing *w, uint32_t serial, struct thread **thread)
+static bool grow_threads(struct writing *w, uint32_t serial)
 {
-    if (serial >= THREADS_MAX)
-        return error_set(w->error, ERR_LIMIT, NULL, 0, NULL, "the recording has too many threads");
-    if (serial >= w->threads) {
-        size_t n = w->threads ? w->threads : 64;
-        while (n <= serial)
-            n *= 2;
-        struct thread *more = realloc(w->thread, n * sizeof(*more));
-        if (!more)
-            return no_memory(w);
-        memset(more + w->threads, 0, (n - w->threads) * sizeof(*more));
-        w->thread = more;
-        w->threads = n;
+    size_t n = w->threads ? w->threads : 64;
+    while (n <= serial)
+        n *= 2;
+    struct thread *more = realloc(w->thread, n * sizeof(*more));
+    if (!more) {
+        no_memory(w);
+        return false;
     }
-    *thread = &w->thread[serial];
-    return ERR_NONE;
+    memset(more + w->threads, 0, (n - w->threads) * sizeof(*more));
+    w->thread = more;
+    w->threads = n;
+    return true;
+}
+
+/* The record of a thread, made where there is none yet; NULL: an error. */
+static struct thread *find_thread(struct writing *w, uint32_t serial)
+{
+    if (serial >= THREADS_MAX) {
+        error_set(w->error, ERR_LIMIT, NULL, 0, NULL, "the recording has too many threads");
+        return NULL;
+    }
+    if (serial >= w->threads && !grow_threads(w, serial))
+        return NULL;
+    return &w->thread[serial];
 }
 
 /* The first thread to call is the main one, number 0; others take the lowest free number. */
@@ -114,10 +122,9 @@ static enum err find_ends(struct writing *w)
     const struct log_entry *entry;
     int more;
     while ((more = story_next(&w->story, &entry, w->error)) > 0) {
-        struct thread *thread;
-        enum err err = find_thread(w, entry->thread, &thread);
-        if (err)
-            return err;
+        struct thread *thread = find_thread(w, entry->thread);
+        if (!thread)
+            return w->error->code;
         thread->last = w->story.ordinal;
         thread->ends |= entry->kind == LOG_THREAD_EXIT;
     }
@@ -162,11 +169,12 @@ static enum err bind(struct writing *w, uint64_t address, uint64_t id)
 
 static void drop_blocks(struct writing *w)
 {
-    struct block *block, *next;
-    HASH_ITER(hh, w->blocks, block, next)
-    {
-        HASH_DEL(w->blocks, block); /* NOLINT: the analyzer loses the list inside uthash */
+    struct block *block = w->blocks;
+    HASH_CLEAR(hh, w->blocks);
+    while (block) {
+        struct block *next = block->hh.next;
         free(block);
+        block = next;
     }
 }
 
@@ -298,13 +306,11 @@ static enum err write_fork(struct writing *w)
 
 static enum err write_entry(struct writing *w, const struct log_entry *entry)
 {
-    struct thread *thread;
+    struct thread *thread = find_thread(w, entry->thread);
+    enum err err = thread ? ERR_NONE : w->error->code;
     w->now = w->story.ordinal;
-    enum err err = ERR_NONE;
-    if (w->story.own && w->now == w->story.own + 1)
+    if (!err && w->story.own && w->now == w->story.own + 1)
         err = write_fork(w);
-    if (!err)
-        err = find_thread(w, entry->thread, &thread);
     if (!err && !thread->started)
         err = start_thread(w, thread);
     if (!err)
