@@ -16,7 +16,7 @@ static void *use(void *p)
 int main(void)
 {
     volatile size_t huge = SIZE_MAX, zero = 0;
-    void *aligned = NULL;
+    void *aligned = NULL, *aligned_badly = NULL;
     mallopt(M_TRIM_THRESHOLD, 200001);
     void *a = use(malloc(24));
     void *b = use(calloc(3, 40));
@@ -28,7 +28,7 @@ int main(void)
     use(calloc(huge, 2));
     free(NULL);
     void *d = use(memalign(64, 100));
-    if (posix_memalign(&aligned, 4096, 33) || posix_memalign(&keep, 24, 8) == 0)
+    if (posix_memalign(&aligned, 4096, 33) || posix_memalign(&aligned_badly, 24, 8) == 0)
         return 1;
     void *e = use(aligned_alloc(128, 256));
     void *f = use(valloc(5));

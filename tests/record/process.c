@@ -100,10 +100,11 @@ static int do_wait(void)
 {
     churn(5000, 10);
     keep = malloc(54321);
-    puts("ready");
+    printf("ready %d\n", (int)getpid());
     fflush(stdout);
-    for (;;)
-        pause();
+    while (pause() != 0)
+        continue;
+    return 0;
 }
 
 static int do_many(void)
