@@ -15,6 +15,11 @@ MAKERS = {"malloc", "calloc", "memalign", "posix_memalign", "aligned_alloc", "va
 ORDER = ["op", "tid", "id", "nmemb", "alignment", "size", "pad", "param", "value", "fail"]
 
 
+def number(value):
+    """Numbers beyond what JSON's readers keep exactly stand in traces as hexadecimal strings."""
+    return int(value, 16) if isinstance(value, str) and value.startswith("0x") else value
+
+
 def read(path):
     tools = {".zst": ["zstd", "-dcq"], ".gz": ["gzip", "-dc"]}
     tool = next((t for end, t in tools.items() if path.endswith(end)), ["cat"])
@@ -22,12 +27,12 @@ def read(path):
     lines = [json.loads(line) for line in text.splitlines()]
     if lines[0].get("memwalk") != 1 or not lines[0].get("name"):
         raise ValueError("no header")
-    return lines[1:]
+    return [{key: number(value) for key, value in line.items()} for line in lines[1:]]
 
 
 def check(ops):
     live, threads = set(), {0}
-    for number, op in enumerate(ops, 2):
+    for line, op in enumerate(ops, 2):
         kind, block, tid = op["op"], op.get("id"), op.get("tid", 0)
         wrong = None
         if kind == "thread_start":
@@ -48,7 +53,7 @@ def check(ops):
             wrong = block not in live
             live.discard(block)
         if wrong:
-            return f"line {number}: {op}"
+            return f"line {line}: {op}"
     return None
 
 
