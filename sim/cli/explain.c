@@ -48,15 +48,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 static void print_op(struct story *s, uint64_t number)
 {
-    char text[200];
+    char text[512];
     const struct op *op = inspect_op(s->sim, number);
-    const struct op_extra *extra = inspect_op_extra(s->sim, number);
-    printf("%sOp %" PRIu64 ": %s\n", number > s->first ? "\n" : "", number,
-           op ? op_text(op, extra, text, sizeof(text)) : "?");
-    if (extra && extra->text) {
-        printf("    ");
-        cli_wrap(stdout, extra->text, 4, 4);
-    }
+    int column = printf("%sOp %" PRIu64 ": ", number > s->first ? "\n" : "", number);
+    if (op)
+        op_text(op, inspect_op_extra(s->sim, number), text, sizeof(text));
+    cli_wrap(stdout, op ? text : "?", (unsigned)column, 4);
 }
 
 static void print_event(struct story *s, const struct event *e, enum explain_chapter chapter,
