@@ -390,6 +390,28 @@ START_TEST(damage_in_a_mapping)
 }
 END_TEST
 
+/* What is left of top when the program takes the break: a chunk, or too little for one. */
+START_TEST(the_end_before_a_fence)
+{
+    for (uint64_t left = 0; left <= 48; left += 16) {
+        struct rig r;
+        start(&r, "first-fit");
+        struct heap *h = r.heap;
+        heap_malloc(h, 8);
+        ck_assert_uint_ne(heap_malloc(h, top_size(freelist_of(h)) - left - 8), 0);
+        ck_assert_uint_eq(top_size(freelist_of(h)), left);
+        fake_brk(r.user, r.user->brk + 1);
+        va_t p = heap_malloc(h, 100);
+        ck_assert_uint_gt(p, FAKE_HEAP + 64 * KIB);
+        ck_assert_uint_eq(freelist_of(h)->listed, left >= 32);
+        sound(h);
+        heap_free(h, p);
+        sound(h);
+        rig_free(&r);
+    }
+}
+END_TEST
+
 /* A program that takes the heap's own memory away. */
 START_TEST(the_break_is_cut)
 {
@@ -418,4 +440,4 @@ TEST_MAIN("freelist", each_fit_chooses_its_own, the_second_request, sizes_of_chu
           the_story_of_the_first_malloc, the_story_of_a_split_and_of_a_merge,
           neighbours_merge_on_every_side, realloc_finds_the_cheapest_way, large_blocks_are_mappings,
           the_top_goes_back, calloc_clears_only_what_may_be_dirty, damage_is_found,
-          damage_in_a_mapping, the_break_is_cut)
+          damage_in_a_mapping, the_end_before_a_fence, the_break_is_cut)
