@@ -550,6 +550,48 @@ START_TEST(both_readers_agree)
 }
 END_TEST
 
+/* ---- the reference page ---- */
+
+/* Copies what stands between the next two backticks, with "\\|" as "|"; behind them, or NULL. */
+static const char *quoted(const char *at, char *text, size_t size)
+{
+    const char *from = strchr(at, '`'), *to = from ? strchr(from + 1, '`') : NULL;
+    if (!to || (size_t)(to - from) >= size)
+        return NULL;
+    for (from++; from < to; from++)
+        if (*from != '\\' || from[1] != '|')
+            *text++ = *from;
+    *text = '\0';
+    return to + 1;
+}
+
+/* Each row that shows an object and a call shows the same op twice. */
+START_TEST(documented_pairs)
+{
+    char row[2000], object[1000], call[1000];
+    size_t pairs = 0;
+    FILE *in = fopen("docs/trace-format.md", "r");
+    ck_assert_ptr_nonnull(in);
+    while (fgets(row, sizeof(row), in)) {
+        if (strncmp(row, "| `{\"op\"", 8) != 0)
+            continue;
+        const char *at = quoted(row, object, sizeof(object));
+        const char *column = strstr(at, " | ");
+        ck_assert(column && quoted(column, call, sizeof(call)));
+        struct trace *t = load_text(object);
+        struct op op;
+        struct op_extra x;
+        struct error e;
+        ck_assert_msg(op_parse(call, &op, &x, &e) == ERR_NONE, "%s: %s", call, e.reason);
+        same_op(&t->op[0], &t->extra[t->op[0].extra], &op, &x, call);
+        trace_free(t);
+        pairs++;
+    }
+    fclose(in);
+    ck_assert_uint_gt(pairs, 20);
+}
+END_TEST
+
 /* ---- what is shipped and what is shared ---- */
 
 /* Loads all that match; each op goes to text and back. */
@@ -601,7 +643,8 @@ int main(void)
         header_and_lines,    text_and_back,       text_never_overflows,
         every_form_and_back, whole_or_not_at_all, truncated_files,
         frames_in_a_row,     bounded_memory,      progress_goes_to_the_end,
-        both_readers_agree,  shipped_traces,      shared_traces,
+        both_readers_agree,  documented_pairs,    shipped_traces,
+        shared_traces,
     };
     Suite *suite = suite_create("trace");
     TCase *all = tcase_create("trace");
