@@ -135,14 +135,18 @@ say kill_9
 killed TERM memwalk 143
 say signal_passed_on
 
+"$memwalk" record -q --dir . -o dir.jsonl -- ./process crash 2> shell.err
+[ $? = 139 ] && cmp <(tail -n +2 dir.jsonl) <(tail -n +2 crash.jsonl)
+say raw_recording_on_the_disk
+
 "$memwalk" record -q -o full.jsonl --limit 1 -- ./process many > full.out 2> full.err
 [ $? = 2 ] && [ "$(cat full.out)" = "all done" ] && grep -q 'ran out of room' full.err && valid full
 say limit_is_said
 
-small_disk='mount -t tmpfs -o size=700k none disk && TMPDIR=$PWD/disk exec "$@"'
+small_disk='mount -t tmpfs -o size=700k none disk && exec "$@"'
 mkdir disk
 if unshare -rm sh -c "$small_disk" sh true 2> unshare.err; then
-    unshare -rm sh -c "$small_disk" sh "$memwalk" record -q -o small.jsonl -- ./process many > full.out 2> full.err
+    unshare -rm sh -c "$small_disk" sh "$memwalk" record -q --dir disk -o small.jsonl -- ./process many > full.out 2> full.err
     [ $? = 2 ] && [ "$(cat full.out)" = "all done" ] && grep -q 'ran out of room' full.err && valid small
     say full_disk_spares_the_program
     small_disk='mount -t tmpfs -o size=700k none disk && "$@"; status=$?; ls -A disk; exit $status'
@@ -171,6 +175,7 @@ refused missing_path 127 'no such program' -- ./no-such-program
 refused not_executable 126 'cannot be executed' -- ./small.c
 refused no_program 2 'no program to record' -o x.jsonl
 refused unknown_option 2 'unrecognized option' --wrong -- touch ran
+refused no_raw_directory 2 'no file for the recording' --dir none -- touch ran
 refused bad_limit 2 'not a number of mebibytes' --limit 1x -- touch ran
 refused standard_output 2 'belongs to the program' -o - -- touch ran
 refused no_directory 2 'cannot be written' -o none/x.jsonl -- touch ran

@@ -36,7 +36,8 @@ enum { LINES_SAID = 20 }; /* files named one by one on standard error */
 
 struct record_options {
     const char *output; /* NULL: named after the program */
-    uint64_t limit;     /* bytes of the raw recording */
+    const char *dir;    /* of the raw recording; NULL: in memory */
+    uint64_t limit;     /* bytes of the raw recording; 0: the default */
     bool main_only, quiet;
     char **program; /* argv of the program, ended by NULL */
 };
@@ -50,9 +51,10 @@ static const struct argp_option options[] = {
      0},
     {"main-only", 'm', NULL, 0, "Write only the trace of PROGRAM itself, not of its children", 0},
     {"limit", 'l', "MIB", 0,
-     "Stop recording when the raw recording has MIB mebibytes, about 32,000 "
-     "calls each (default: 65536)",
+     "Stop recording when the raw recording has MIB mebibytes, about 32,000 calls each (default: a "
+     "quarter of the memory; with --dir 65536)",
      0},
+    {"dir", 'd', "DIR", 0, "Keep the raw recording on the disk, in DIR, instead of in memory", 0},
     {"quiet", 'q', NULL, 0, "Say nothing when all went well", 0},
     {0},
 };
@@ -80,6 +82,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case 'l':
         return parse_limit(arg, state, &o->limit);
+    case 'd':
+        o->dir = arg;
+        return 0;
     case 'q':
         o->quiet = true;
         return 0;
@@ -106,8 +111,8 @@ static const struct argp parser = {
     "executed one after another, the first goes to FILE and the others to FILE with .1, .2, … put "
     "before the end of its name; each replays by itself.\n\n"
     "The recorder is " LIBRARY " beside this program, else in " MEMWALK_LIBDIR
-    "; MEMWALK_RECORDER in the environment names another. The raw recording is kept without a name "
-    "in TMPDIR (default /tmp) and takes 32 bytes a call.",
+    "; MEMWALK_RECORDER in the environment names another. The raw recording takes 32 bytes a call "
+    "until the program has ended.",
     NULL,
     NULL,
     NULL,
@@ -351,7 +356,7 @@ static int record(const struct record_options *o)
     enum program_verdict verdict = program_judge(o->program[0], &error);
     if (verdict != PROGRAM_OK)
         return fail(&error, status_of[verdict]);
-    if (recording_create(&fd, o->limit, &error))
+    if (recording_create(&fd, o->dir, o->limit, &error))
         return fail(&error, STATUS_BAD);
     int refused = run(o, library, fd, &status);
     if (refused) {
@@ -365,7 +370,7 @@ static int record(const struct record_options *o)
 
 int cli_record(int argc, char **argv)
 {
-    struct record_options o = {.limit = 64 * GIB};
+    struct record_options o = {0};
     char output[PATH_MAX];
     argp_err_exit_status = STATUS_BAD;
     if (argp_parse(&parser, argc, argv, ARGP_IN_ORDER, NULL, &o))

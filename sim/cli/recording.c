@@ -16,16 +16,20 @@
 
 /* ---- making ---- */
 
-static int open_nameless(struct error *error)
+/* In memory, or in a directory. Neither has a name that the programs could come across. */
+static int open_nameless(const char *dir, struct error *error)
 {
-    const char *dir = getenv("TMPDIR");
-    dir = dir && *dir ? dir : "/tmp";
-    int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    if (fd < 0)
-        fd = memfd_create("memwalk-recording", MFD_CLOEXEC);
+    int fd = dir ? open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600)
+                 : memfd_create("memwalk-recording", MFD_CLOEXEC);
     if (fd < 0)
         error_set(error, ERR_IO, dir, 0, NULL, "no file for the recording: %s", strerror(errno));
     return fd;
+}
+
+static uint64_t default_limit(const char *dir)
+{
+    uint64_t memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+    return dir ? 64 * GIB : memory / 4;
 }
 
 /* The largest size up to limit that the file system and the limits of the user allow. The size is
@@ -41,13 +45,13 @@ static uint64_t size_file(int fd, uint64_t limit)
     return 0;
 }
 
-enum err recording_create(int *fd, uint64_t limit, struct error *error)
+enum err recording_create(int *fd, const char *dir, uint64_t limit, struct error *error)
 {
-    *fd = open_nameless(error);
+    *fd = open_nameless(dir, error);
     if (*fd < 0)
         return ERR_IO;
     struct log_session session = {.magic = LOG_MAGIC, .chunks = 1};
-    session.limit = size_file(*fd, limit) / LOG_CHUNK;
+    session.limit = size_file(*fd, limit ? limit : default_limit(dir)) / LOG_CHUNK;
     bool ok = session.limit && pwrite(*fd, &session, sizeof(session), 0) == sizeof(session);
     if (ok)
         return ERR_NONE;

@@ -33,8 +33,9 @@ struct recording_counts {
     uint64_t vanished; /* blocks that must have gone in a way that was not seen: a free was added */
 };
 
-/* Makes the raw file: without a name, in $TMPDIR or /tmp, sparse, at most limit bytes. */
-enum err recording_create(int *fd, uint64_t limit, struct error *);
+/* Makes the raw file: without a name, sparse, in memory (dir NULL) or in dir, at most limit bytes;
+ * limit 0: a quarter of the memory, or 64 GiB in a directory. */
+enum err recording_create(int *fd, const char *dir, uint64_t limit, struct error *);
 
 struct recording;
 
