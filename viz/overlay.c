@@ -90,6 +90,8 @@ static void draw_hint(struct paint *p)
         x = p->scene->w - w;
     if (y + h > p->scene->h)
         y = v->hover_y - h - paint_em(p, 4);
+    if (y + h > p->scene->h)
+        y = p->scene->h - h;
     struct rect r = {x < 0 ? 0 : x, y < 0 ? 0 : y, w, h};
     paint_box(p, r, C_BACK, C_DIM, (struct thing){0});
     paint_text(p, rect_inset(r, paint_em(p, 2)), style, text);

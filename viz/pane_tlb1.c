@@ -38,7 +38,7 @@ static void draw_way(struct paint *p, struct rect r, uint32_t set, uint32_t way)
     const char *glyph = hit ? "✓ " : tag ? "↻ " : way == oldest(tlb, set) ? "– " : "";
     style.face = tag ? FACE_MONO_BOLD : FACE_MONO;
     style.colour = tag ? edge : C_TEXT;
-    paint_textf(p, r, style, "%s%s", glyph, number_bare(line->vpn).text);
+    paint_textf(p, r, style, "%s%" PRIx64, glyph, line->vpn);
 }
 
 static void draw_set(struct paint *p, struct rect r, uint32_t set, int gap)

@@ -583,6 +583,12 @@ void sdl_full_screen(struct sdl *s)
     SDL_SetWindowFullscreen(s->window, full ? 0 : SDL_WINDOW_FULLSCREEN_DESKTOP);
 }
 
+void sdl_title(struct sdl *s, const char *title)
+{
+    if (s->window)
+        SDL_SetWindowTitle(s->window, title);
+}
+
 uint64_t sdl_clock(void)
 {
     return SDL_GetTicks64();

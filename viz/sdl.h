@@ -44,6 +44,7 @@ enum err sdl_save(struct sdl *, const char *path, struct error *);
 /* The next input, waiting at most ms; false: there was none. */
 bool sdl_input(struct sdl *, struct input *, int ms);
 void sdl_full_screen(struct sdl *);
+void sdl_title(struct sdl *, const char *title);
 /* Milliseconds of the host, for the pace of motion only. */
 uint64_t sdl_clock(void);
 

@@ -26,6 +26,7 @@ struct window {
     uint64_t moved_at; /* when the newest motion began */
     uint64_t step_at;  /* when play takes the next step */
     uint64_t frames;
+    struct moment titled; /* as the title says */
     bool changed, dragging, quit;
 };
 
@@ -59,6 +60,7 @@ static enum err window_open(struct window *w, const struct viz_options *o, struc
                             .phase = PHASE_DONE,
                             .theme = theme_of(o->theme),
                             .scale = o->scale};
+    w->titled = (struct moment){UINT64_MAX, 0};
     return travel_open(&w->travel, &w->view, error);
 }
 
@@ -69,8 +71,22 @@ static void window_close(struct window *w)
     sdl_close(w->sdl);
 }
 
+/* The title names the moment: task bars and tests read it. */
+static void draw_title(struct window *w)
+{
+    char title[200];
+    struct moment now = w->view.now;
+    if (now.op == w->titled.op && now.step == w->titled.step)
+        return;
+    snprintf(title, sizeof(title), "memwalk · %s · op %" PRIu64 ".%" PRIu64, w->view.name, now.op,
+             now.step);
+    sdl_title(w->sdl, title);
+    w->titled = now;
+}
+
 static void draw(struct window *w)
 {
+    draw_title(w);
     int width;
     int height;
     sdl_size(w->sdl, &width, &height);

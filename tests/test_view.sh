@@ -1,0 +1,122 @@
+#!/bin/bash
+# test_view.sh: the window as a person uses it: PNG files without a display, and the real window on
+# a virtual screen, driven by keys and mouse.
+set -u
+memwalk=${MEMWALK_BUILD:-build/release}/memwalk
+tmp=$(mktemp -d)
+server=
+window=
+trap 'for p in $window $server; do kill "$p" 2>/dev/null; done; rm -rf "$tmp"' EXIT
+
+ok() { echo "ok $1"; }
+not_ok() { echo "not ok $1: ${*:2}"; }
+check() { # name, command …
+    local name=$1
+    shift
+    if "$@" >"$tmp/out" 2>&1; then ok "$name"; else not_ok "$name" "$(head -c 300 "$tmp/out")"; fi
+}
+
+if [ ! -x "$memwalk" ]; then echo "skip view there is no $memwalk"; exit 0; fi
+cat >"$tmp/t.jsonl" <<'END'
+{"memwalk":1,"name":"view"}
+{"op":"malloc","id":1,"size":24}
+{"op":"write","id":1,"off":0,"len":8}
+{"op":"malloc","id":2,"size":200000}
+{"op":"write","id":2,"off":0,"len":8}
+{"op":"free","id":2}
+END
+unset DISPLAY WAYLAND_DISPLAY
+
+# ---- without a display ----
+
+is_png() { [ "$(head -c 8 "$1" | od -An -tx1 | tr -d ' \n')" = 89504e470d0a1a0a ]; }
+size_of() { od -An -tu1 -j16 -N8 "$1" | awk '{print $3 * 256 + $4 "x" $7 * 256 + $8}'; }
+
+check png "$memwalk" view "$tmp/t.jsonl" --png "$tmp/a.png" --op 2 --step 9 --size 1280x720
+check png-is-one is_png "$tmp/a.png"
+check png-size test "$(size_of "$tmp/a.png")" = 1280x720
+"$memwalk" view "$tmp/t.jsonl" --png "$tmp/b.png" --op 2 --step 9 --size 1280x720
+check png-same cmp "$tmp/a.png" "$tmp/b.png"
+"$memwalk" view "$tmp/t.jsonl" --png "$tmp/c.png" --op 4 --size 1280x720
+check png-differs-elsewhere test "$(cmp -s "$tmp/a.png" "$tmp/c.png"; echo $?)" = 1
+for theme in dark light contrast; do
+    check "png-$theme" "$memwalk" view "$tmp/t.jsonl" --png "$tmp/$theme.png" --theme $theme --scale 2
+done
+
+status() { # name, wanted status, part of the message, arguments …
+    local name=$1 wanted=$2 part=$3 got
+    shift 3
+    SDL_VIDEODRIVER=x11 timeout 20 "$memwalk" view "$@" >"$tmp/out" 2>&1
+    got=$?
+    if [ $got = "$wanted" ] && grep -q -e "$part" "$tmp/out"; then ok "$name"; else
+        not_ok "$name" "status $got: $(head -c 300 "$tmp/out")"
+    fi
+}
+echo '{"memwalk":1}
+{"op":"mallok"}' >"$tmp/bad.jsonl"
+status bad-trace 2 "bad.jsonl:2" "$tmp/bad.jsonl"
+status no-file 2 "none.jsonl" "$tmp/none.jsonl"
+status no-such-op 2 "6" "$tmp/t.jsonl" --png "$tmp/x.png" --op 6000
+status bad-size 2 "--size" "$tmp/t.jsonl" --size 12
+status bad-theme 2 "did you mean \"dark\"" "$tmp/t.jsonl" --theme dork
+status no-folder 2 "/nowhere" "$tmp/t.jsonl" --png /nowhere/x.png
+status no-display 2 "no display" "$tmp/t.jsonl"
+
+# ---- the window ----
+
+if ! command -v Xvfb >/dev/null || ! command -v xdotool >/dev/null; then
+    echo "skip window Xvfb or xdotool is missing"
+    exit 0
+fi
+Xvfb -displayfd 3 -screen 0 1280x800x24 3>"$tmp/display" >/dev/null 2>&1 &
+server=$!
+for _ in $(seq 100); do [ -s "$tmp/display" ] && break; sleep 0.1; done
+if [ ! -s "$tmp/display" ]; then echo "skip window Xvfb does not start"; exit 0; fi
+DISPLAY=:$(cat "$tmp/display")
+export DISPLAY SDL_VIDEODRIVER=x11 SDL_RENDER_DRIVER=software
+
+check exit-after timeout 30 "$memwalk" view "$tmp/t.jsonl" --exit-after 3 --size 1280x800
+"$memwalk" view "$tmp/t.jsonl" --size 1280x800 --still &
+window=$!
+id=
+for _ in $(seq 100); do
+    id=$(xdotool search --onlyvisible --name 'memwalk' 2>/dev/null | head -1)
+    [ -n "$id" ] && break
+    sleep 0.1
+done
+check window-opens test -n "$id"
+[ -n "$id" ] || exit 0
+xdotool windowfocus "$id" 2>/dev/null
+title() { xdotool getwindowname "$id"; }
+# Waits until the title, which names the moment, is as wanted.
+reaches() {
+    for _ in $(seq 100); do
+        [[ "$(title)" == *"$1"* ]] && return 0
+        sleep 0.1
+    done
+    echo "the title is \"$(title)\", not …$1"
+    return 1
+}
+key() { xdotool key "$@"; }
+
+check start reaches "op 1.0"
+key Right; check step reaches "op 1.1"
+key Next; check step-page-down reaches "op 1.2"
+key Left; check back reaches "op 1.1"
+key 3 Right Right; check step-op reaches "op 2."
+key End; check end reaches "op 5."
+key Home; check home reaches "op 1.0"
+key g 4 Return; check go-to reaches "op 4."
+key f; check no-fault-after reaches "op 4."
+key shift+f; check fault-before reaches "op 4."
+key Home 3 space; check play-reaches-the-end reaches "op 5."
+xdotool mousemove 640 672 click 1; check scrub reaches "op 3."
+xdotool mousemove 640 672 mousedown 1 mousemove 300 672 mouseup 1; check drag reaches "op 1."
+key question Escape ctrl+t plus minus; check still-alive kill -0 $window
+xdotool windowsize "$id" 900 600; key Home; check resized reaches "op 1.0"
+key q
+gone() { for _ in $(seq 100); do kill -0 $window 2>/dev/null || return 0; sleep 0.1; done; return 1; }
+check quit gone
+wait $window
+check quit-status test $? = 0
+window=
