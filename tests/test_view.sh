@@ -56,7 +56,7 @@ echo '{"memwalk":1}
 {"op":"mallok"}' >"$tmp/bad.jsonl"
 status bad-trace 2 "bad.jsonl:2" "$tmp/bad.jsonl"
 status no-file 2 "none.jsonl" "$tmp/none.jsonl"
-status no-such-op 2 "6" "$tmp/t.jsonl" --png "$tmp/x.png" --op 6000
+status no-such-op 2 "5 ops" "$tmp/t.jsonl" --png "$tmp/x.png" --op 6000
 status bad-size 2 "--size" "$tmp/t.jsonl" --size 12
 status bad-theme 2 "did you mean \"dark\"" "$tmp/t.jsonl" --theme dork
 status no-folder 2 "/nowhere" "$tmp/t.jsonl" --png /nowhere/x.png
@@ -103,12 +103,12 @@ check start reaches "op 1.0"
 key Right; check step reaches "op 1.1"
 key Next; check step-page-down reaches "op 1.2"
 key Left; check back reaches "op 1.1"
-key 3 Right Right; check step-op reaches "op 2."
+key 3 Right Right Right Right; check step-op reaches "op 2."
 key End; check end reaches "op 5."
 key Home; check home reaches "op 1.0"
 key g 4 Return; check go-to reaches "op 4."
 key f; check no-fault-after reaches "op 4."
-key shift+f; check fault-before reaches "op 4."
+key shift+f; check fault-before reaches "op 3."
 key Home 3 space; check play-reaches-the-end reaches "op 5."
 xdotool mousemove 640 672 click 1; check scrub reaches "op 3."
 xdotool mousemove 640 672 mousedown 1 mousemove 300 672 mouseup 1; check drag reaches "op 1."
