@@ -161,6 +161,19 @@ int paint_text_shrink(struct paint *p, struct rect r, struct style style, const 
     return text_at(p, r, style, px, text);
 }
 
+int paint_text_tail(struct paint *p, struct rect r, struct style style, const char *text)
+{
+    char tail[64];
+    const char *rest = text;
+    if (paint_width(p, style, text) <= r.w)
+        return paint_text(p, r, style, text);
+    do {
+        text_next(&rest);
+        snprintf(tail, sizeof(tail), "…%s", rest);
+    } while (*rest && paint_width(p, style, tail) > r.w);
+    return paint_text(p, r, style, tail);
+}
+
 int paint_width(const struct paint *p, struct style style, const char *text)
 {
     return text_width(p->metrics, style.face, paint_px(p, style.size), text);

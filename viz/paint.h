@@ -50,6 +50,8 @@ int paint_textf(struct paint *, struct rect, struct style, const char *format, .
     __attribute__((format(printf, 4, 5)));
 /* The largest size from the given one downwards that does not cut. */
 int paint_text_shrink(struct paint *, struct rect, struct style, const char *text);
+/* Text that is cut at its beginning: of tags and entries the last digits tell most. */
+int paint_text_tail(struct paint *, struct rect, struct style, const char *text);
 int paint_width(const struct paint *, struct style, const char *text);
 
 /* The pane's box and head line; returns what is left for its content. */

@@ -79,7 +79,7 @@ static const struct model_area *from_top(const struct model_process *process, si
 
 static void draw_list(struct paint *p, struct rect r, const struct model_process *process)
 {
-    int high = 2 * paint_line(p, SIZE_SMALL) + paint_em(p, 6);
+    int high = 2 * paint_line(p, SIZE_SMALL) + paint_em(p, 6) + 3;
     int note = paint_line(p, SIZE_SMALL);
     va_t focus = focus_of(p);
     size_t hot = process->areas;

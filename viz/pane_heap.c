@@ -205,7 +205,7 @@ static void say_size(struct paint *p, struct rect line, const struct model_searc
     else if (s->asked)
         paint_textf(p, line, style, "malloc(%" PRIu64 ")", s->request);
     else
-        paint_textf(p, line, style, "%s blocks, %s", number_count(p->model->blocks).text,
+        paint_textf(p, line, style, "%s live, %s asked for", number_count(p->model->blocks).text,
                     number_bytes(p->model->requested).text);
 }
 
@@ -228,7 +228,7 @@ static void say_result(struct paint *p, struct rect line, const struct model_sea
         paint_textf(p, line, style, "header %s → %s", number_bare(s->header_before).text,
                     number_bare(s->header_after).text);
     } else {
-        paint_textf(p, line, style, "%s free chunks, %s", number_count(p->model->chunks).text,
+        paint_textf(p, line, style, "%s free in lists, %s", number_count(p->model->chunks).text,
                     number_bytes(p->model->free_bytes).text);
     }
 }

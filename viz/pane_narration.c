@@ -52,9 +52,13 @@ static void draw_sentence(struct paint *p, struct rect *r, int lines)
 static void left_out(const struct paint *p, char *text, size_t size)
 {
     size_t at = (size_t)snprintf(text, size, "? help");
-    for (unsigned i = 0; i < PANES && at < size; i++)
-        if (p->layout->dropped >> i & 1)
-            at += (size_t)snprintf(text + at, size - at, " · no room: %s", pane_table[i].name);
+    const char *before = " · no room: ";
+    for (unsigned i = 0; i < PANES && at < size; i++) {
+        if (!(p->layout->dropped >> i & 1))
+            continue;
+        at += (size_t)snprintf(text + at, size - at, "%s%s", before, pane_table[i].name);
+        before = ", ";
+    }
 }
 
 void pane_narration(struct paint *p)

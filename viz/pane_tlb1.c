@@ -2,6 +2,7 @@
 #include "viz/paint.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 /* The way of the set that was not used for longest: the one that LRU would give up. */
 static uint32_t oldest(const struct model_tlb *tlb, uint32_t set)
@@ -38,7 +39,13 @@ static void draw_way(struct paint *p, struct rect r, uint32_t set, uint32_t way)
     const char *glyph = hit ? "✓ " : tag ? "↻ " : way == oldest(tlb, set) ? "– " : "";
     style.face = tag ? FACE_MONO_BOLD : FACE_MONO;
     style.colour = tag ? edge : C_TEXT;
-    paint_textf(p, r, style, "%s%" PRIx64, glyph, line->vpn);
+    if (glyph[0]) {
+        paint_text(p, rect_cut_left(&r, paint_width(p, style, glyph)), style, glyph);
+        style.align = ALIGN_LEFT;
+    }
+    char text[24];
+    snprintf(text, sizeof(text), "%" PRIx64, line->vpn);
+    paint_text_tail(p, r, style, text);
 }
 
 static void draw_set(struct paint *p, struct rect r, uint32_t set, int gap)

@@ -64,7 +64,7 @@ static void draw_entry(struct paint *p, struct rect r, const struct column *c, u
     if (!entry && !lit)
         paint_text(p, r, (struct style){FACE_MONO, SIZE_BODY, C_FAINT, ALIGN_RIGHT}, "·");
     else
-        paint_text_shrink(p, r, value, number_hex(entry & ~PTE_XD, 8).text);
+        paint_text_tail(p, r, value, number_hex(entry & ~PTE_XD, 8).text);
 }
 
 static void draw_rows(struct paint *p, struct rect r, struct column *c)
@@ -120,8 +120,8 @@ static void draw_table(struct paint *p, struct rect r, struct column *c)
     int used = paint_text(p, head, title, table_name[c->level]);
     rect_cut_left(&head, used + paint_em(p, 4));
     if (c->table)
-        paint_textf(p, head, (struct style){FACE_MONO, SIZE_SMALL, C_DIM, ALIGN_RIGHT}, "@%s",
-                    number_hex(c->table, 8).text);
+        paint_text_tail(p, head, (struct style){FACE_MONO, SIZE_SMALL, C_DIM, ALIGN_RIGHT},
+                        number_hex(c->table, 8).text);
     struct rect status = rect_cut_bottom(&r, paint_line(p, SIZE_SMALL));
     rect_cut_top(&r, paint_em(p, 2));
     draw_rows(p, r, c);
