@@ -33,7 +33,7 @@ BAD_LINES = [
     '{"op":"mmap","addr":"0","len":1,"prot":"rq","flags":34}',
     '{"memwalk":2}',
     '{"name":"x"}',
-    '{"expect":{"walks":"3"}}',
+    '{"expect":{"walks":"three"}}',
     '"p3 = mallok(24)"',
     '7',
 ]

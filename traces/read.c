@@ -188,18 +188,29 @@ static enum err take_object(struct trace_reader *r, struct slice value, const ch
     return *to ? ERR_NONE : fail(r, e, ERR_MEMORY, key, "no memory left");
 }
 
-/* Figures of a report are numbers; anything else can never come true. */
+/* Whether text is a number, or a relation and a number in quotes: 3, "<= 10". */
+static bool is_wanted(struct slice value)
+{
+    const char *at = value.at, *end = at + value.length;
+    bool quoted = *at == '"';
+    at += quoted;
+    if (quoted)
+        at += strspn(at, "<>= ");
+    return at < end && (*at == '-' || (*at >= '0' && *at <= '9'));
+}
+
+/* Figures of a report are numbers, perhaps in groups; anything else can never come true. */
 static enum err check_expect(struct trace_reader *r, struct error *e)
 {
     const char *at = r->header.expect + 1, *why = NULL;
     const char *end = at + strlen(at);
     struct slice key, value;
     while (json_member(&at, end, &key, &value, &why) > 0) {
-        if (*value.at == '-' || (*value.at >= '0' && *value.at <= '9'))
+        if (is_wanted(value) || *value.at == '{')
             continue;
         return error_set(e, ERR_VALUE, r->path, r->line, "expect",
-                         "the figure \"%.*s\" must be a number", (int)min_u64(key.length, 60),
-                         key.at);
+                         "the figure \"%.*s\" must be a number, or such as \"<= 10\"",
+                         (int)min_u64(key.length, 60), key.at);
     }
     return ERR_NONE;
 }

@@ -213,8 +213,9 @@ void trace_schema(FILE *out)
           "      \"else\": {\"anyOf\": [{\"$ref\": \"#/$defs/header\"}, "
           "{\"$ref\": \"#/$defs/end\"}, {\"$ref\": \"#/$defs/call\"}]}\n    },\n"
           "    \"expect\": {\n      \"description\": \"figures of the report and their values\",\n"
-          "      \"type\": \"object\",\n      \"additionalProperties\": "
-          "{\"type\": \"number\"}\n    },\n",
+          "      \"type\": \"object\",\n      \"additionalProperties\": {\"anyOf\": [\n"
+          "        {\"type\": \"number\"}, {\"$ref\": \"#/$defs/expect\"},\n"
+          "        {\"type\": \"string\", \"pattern\": \"^[<>]?=? *-?[0-9]\"}]}\n    },\n",
           out);
     put_any_op(out);
     put_call(out);
