@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ROWS_MAX 8
+#define ROWS_MAX 12
 
 /* A range of addresses that is drawn as a bar of pixels. */
 struct strip {
