@@ -106,6 +106,15 @@ say main_only
 [ -f vforks.1.jsonl.zst ] && [ -f vforks.2.jsonl.zst ] && zstd -dcq vforks.2.jsonl.zst | head -n 1 | grep -q '"ls /"'
 say vfork_and_spawn_then_exec
 
+# One arena and no caches of threads: an address freed by one thread is at once another's.
+for i in 1 2 3 4 5; do
+    GLIBC_TUNABLES=glibc.malloc.tcache_count=0:glibc.malloc.arena_max=1 \
+        "$memwalk" record -o "shared$i.jsonl" -- ./threads
+done > shared.out 2> shared.err
+[ "$(grep -c ' ops of ' shared.err)" = 5 ] && ! grep -v ' ops of ' shared.err && valid shared1 && valid shared2 &&
+    python3 "$here/check.py" shared[345].jsonl
+say addresses_pass_between_threads
+
 # ---- programs that come to harm ----
 "$memwalk" record -q -o close.jsonl -- ./process close
 [ $? = 0 ] && [ "$(cat closed.out)" = mine ] && [ "$(ops close.jsonl malloc 100)" = 100000 ]

@@ -1,5 +1,5 @@
 /* record_log.h: the raw recording: what the recorder inside the programs writes and
- * traces/recording.c reads.
+ * sim/cli/recording.c reads.
  *
  * One sparse file without a name holds the whole run. Every program image (what a process executes
  * from one exec to the next, or a forked copy of it) maps one chunk of it at a time and fills it
