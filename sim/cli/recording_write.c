@@ -307,9 +307,11 @@ static enum err write_fork(struct writing *w)
 static enum err write_entry(struct writing *w, const struct log_entry *entry)
 {
     struct thread *thread = find_thread(w, entry->thread);
-    enum err err = thread ? ERR_NONE : w->error->code;
+    enum err err = ERR_NONE;
+    if (!thread)
+        return w->error->code;
     w->now = w->story.ordinal;
-    if (!err && w->story.own && w->now == w->story.own + 1)
+    if (w->story.own && w->now == w->story.own + 1)
         err = write_fork(w);
     if (!err && !thread->started)
         err = start_thread(w, thread);
@@ -357,7 +359,7 @@ static enum err write_file(struct writing *w, const struct trace_header *header,
 enum err recording_write(const struct recording *r, size_t image, const char *path,
                          const char *note, struct recording_counts *counts, struct error *error)
 {
-    struct error own;
+    struct error own = {0};
     struct writing *w = calloc(1, sizeof(*w));
     *counts = (struct recording_counts){0};
     if (!w)

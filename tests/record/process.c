@@ -90,9 +90,9 @@ static int do_crash(void)
 
 static int do_double_free(void)
 {
-    void *p = malloc(100);
-    free(p);
-    free(p);
+    keep = malloc(100);
+    free(keep);
+    free(keep); /* cppcheck-suppress doubleFree ; on purpose */
     return 0;
 }
 
