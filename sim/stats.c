@@ -275,7 +275,7 @@ static bool parse_wanted(const char *text, char relation[3], double *wanted)
     snprintf(relation, 3, "%.*s", (int)n, text);
     char *end;
     *wanted = strtod(text + n, &end);
-    return end != text + n && *end == '\0';
+    return end != text + n && *end == '\0' && isfinite(*wanted);
 }
 
 static enum err expect_one(struct expectation *x, const char *name, const char *text)
@@ -299,7 +299,8 @@ static enum err expect_one(struct expectation *x, const char *name, const char *
         return error_set(x->error, ERR_VALUE, x->where, 0, "expect",
                          "%s: \"%s\" is not a number, nor <, <=, >, >= and a number", name, text);
     double got = figure_double(i, x->stats);
-    if (holds(relation, got, wanted, figure_whole(f.kind) ? 0 : precision_of(text)))
+    bool exact = figure_whole(f.kind) || relation[0] == '<' || relation[0] == '>';
+    if (holds(relation, got, wanted, exact ? 0 : precision_of(text)))
         return ERR_NONE;
     struct stats_failure failure;
     snprintf(failure.name, sizeof(failure.name), "%s", name);
@@ -326,6 +327,10 @@ static enum err expect_object(struct expectation *x, const char *prefix, const c
             err = expect_one(x, name, item->valuestring);
         } else if (cJSON_IsNumber(item)) {
             snprintf(text, sizeof(text), "%.15g", item->valuedouble);
+            /* A JSON number has lost its last zeros: 0.1 must not let 0.14 pass. */
+            const char *point = strchr(text, '.');
+            if (point && strlen(point) < 4)
+                snprintf(text, sizeof(text), "%.3f", item->valuedouble);
             err = expect_one(x, name, text);
         } else {
             err = error_set(x->error, ERR_VALUE, x->where, 0, "expect",
