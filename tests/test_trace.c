@@ -349,6 +349,32 @@ START_TEST(every_form_and_back)
 }
 END_TEST
 
+/* What is written, byte by byte: others read it too. */
+START_TEST(written_text)
+{
+    static const char want[] = "{\"memwalk\":1,\"name\":\"n\"}\n"
+                               "{\"op\":\"malloc\",\"id\":1,\"size\":9007199254740992}\n"
+                               "{\"op\":\"malloc\",\"id\":1,\"size\":\"0x20000000000001\"}\n"
+                               "{\"op\":\"mallopt\",\"param\":-3,\"value\":65536}\n"
+                               "{\"op\":\"write\",\"addr\":\"m-4096\",\"len\":8,\"pid\":1}\n"
+                               "{\"op\":\"read\",\"id\":7,\"len\":8,\"ret\":\"-ENOMEM\"}\n";
+    char got[1000] = "";
+    make_folder();
+    struct trace *t = load_text(want);
+    struct trace_writer *w;
+    ck_assert_int_eq(trace_writer_open(&w, file("a"), TRACE_LINES, &t->header, NULL), ERR_NONE);
+    for (size_t i = 0; i < t->count; i++)
+        trace_write(w, &t->op[i], &t->extra[t->op[i].extra], NULL);
+    ck_assert_int_eq(trace_writer_close(w, true, NULL), ERR_NONE);
+    trace_free(t);
+    FILE *in = fopen(file("a"), "r");
+    ck_assert_uint_eq(fread(got, 1, sizeof(got) - 1, in), sizeof(want) - 1);
+    fclose(in);
+    ck_assert_str_eq(got, want);
+    remove_folder();
+}
+END_TEST
+
 START_TEST(whole_or_not_at_all)
 {
     struct trace_writer *w;
@@ -643,8 +669,8 @@ int main(void)
         header_and_lines,    text_and_back,       text_never_overflows,
         every_form_and_back, whole_or_not_at_all, truncated_files,
         frames_in_a_row,     bounded_memory,      progress_goes_to_the_end,
-        both_readers_agree,  documented_pairs,    shipped_traces,
-        shared_traces,
+        both_readers_agree,  documented_pairs,    written_text,
+        shipped_traces,      shared_traces,
     };
     Suite *suite = suite_create("trace");
     TCase *all = tcase_create("trace");

@@ -62,6 +62,8 @@ START_TEST(findings)
          "2 beyond-end bytes [4, 9) are used of block 1 of 8 bytes, made by op 1 (line 1)\n"},
         {"\"p1 = malloc(8)\"\n\"p1 = realloc(p1, 20)\"\n\"read p1[19..20]\"", ""},
         {"\"p1 = realloc(p1, 20)\"\n\"p1 = realloc(p1, 0)\"\n\"p1 = realloc(p1, 5)\"", ""},
+        {"\"p1 = malloc(8)\"\n\"p1 = realloc(p1, 0)\"\n\"free(p1)\"",
+         "3 double-free block 1 is freed again: it was ended by op 2 (line 2)\n"},
         {"\"p1 = malloc(8) fail\"\n\"free(p1)\"", ""},
         {"\"p1 = malloc(0x8000000000000000)\"\n\"set p1[0..1]\"",
          "2 null-used block 1 is used, but it is NULL: the request failed that was made by op 1 "
