@@ -387,5 +387,35 @@ START_TEST(a_snapshot_is_not_written_through_old_pointers)
 }
 END_TEST
 
+/* A batch whose walks find A clear somewhere, at any level, sets it, as single walks would. */
+START_TEST(batches_set_a_and_d_wherever_they_are_clear)
+{
+    struct world w;
+    struct mmu_config config = world_config();
+    config.tlb[TLB_L1D] = config.tlb[TLB_L2] = (struct tlb_config){1, 1, REPL_LRU, 1};
+    world_open(&w, &config, RAM_BYTES);
+    va_t va[64];
+    for (uint32_t i = 0; i < ARRAY_LEN(va); i++)
+        world_map(&w, va[i] = BASE + i * PAGE_SIZE, 1, 300 + i, 0);
+    struct mmu_fault fault;
+    ck_assert_uint_eq(mmu_touch(w.mmu, va, 64, ACCESS_WRITE, &fault), 64);
+    for (unsigned level = 1; level <= 4; level++) {
+        for (unsigned bit = 0; bit < (level == 1 ? 2 : 1); bit++) {
+            pa_t at = world_entry(&w, w.root, va[40], level);
+            pte_t old = ram_read64(w.ram, at);
+            ck_assert(old & PTE_A);
+            ram_write64(w.ram, at, old & ~(bit ? PTE_D : PTE_A));
+            uint64_t marked = mmu_counters(w.mmu)->ad_writes;
+            ck_assert_uint_eq(mmu_touch(w.mmu, va, 64, ACCESS_WRITE, &fault), 64);
+            ck_assert_uint_eq(ram_read64(w.ram, at), old);
+            ck_assert_uint_eq(mmu_counters(w.mmu)->ad_writes, marked + 1);
+        }
+    }
+    ck_assert_uint_eq(mmu_counters(w.mmu)->walks, 6 * 64);
+    world_close(&w);
+}
+END_TEST
+
 TEST_MAIN("front", all_ways_of_running_give_the_same_machine, long_batches_are_exact,
-          a_snapshot_is_not_written_through_old_pointers)
+          a_snapshot_is_not_written_through_old_pointers,
+          batches_set_a_and_d_wherever_they_are_clear)
