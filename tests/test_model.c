@@ -5,6 +5,7 @@
 #include "tests/test.h"
 #include "viz/model_check.h"
 
+#include <glob.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -56,15 +57,11 @@ struct watched {
     struct sim *sim;
 };
 
-static void watch(struct watched *w, const char *json, const char *const *settings)
+/* Opens the simulation of w->trace and w->config. */
+static void watch_open(struct watched *w)
 {
     struct error error;
     char text[600];
-    config_default(&w->config);
-    ck_assert_int_eq(config_option(&w->config, "ram=16M", &error), ERR_NONE);
-    for (; *settings; settings++)
-        ck_assert_int_eq(config_option(&w->config, *settings, &error), ERR_NONE);
-    ck_assert_int_eq(trace_load_memory(&w->trace, json, strlen(json), "test", &error), ERR_NONE);
     struct sim_options options = {.config = &w->config,
                                   .trace = w->trace,
                                   .history = true,
@@ -73,6 +70,30 @@ static void watch(struct watched *w, const char *json, const char *const *settin
                                   .observer = {model_observer()}};
     enum err err = sim_open(&w->sim, &options, &error);
     ck_assert_msg(!err, "%s", err ? error_text(&error, text, sizeof(text)) : "");
+}
+
+static void watch(struct watched *w, const char *json, const char *const *settings)
+{
+    struct error error;
+    config_default(&w->config);
+    ck_assert_int_eq(config_option(&w->config, "ram=16M", &error), ERR_NONE);
+    for (; *settings; settings++)
+        ck_assert_int_eq(config_option(&w->config, *settings, &error), ERR_NONE);
+    ck_assert_int_eq(trace_load_memory(&w->trace, json, strlen(json), "test", &error), ERR_NONE);
+    watch_open(w);
+}
+
+static void watch_file(struct watched *w, const char *path)
+{
+    struct error error;
+    char text[600];
+    enum err err = trace_load(&w->trace, path, &error);
+    ck_assert_msg(!err, "%s", err ? error_text(&error, text, sizeof(text)) : "");
+    config_default(&w->config);
+    ck_assert_int_eq(config_option(&w->config, "ram=64M", &error), ERR_NONE);
+    if (w->trace->header.config)
+        ck_assert_int_eq(config_json(&w->config, w->trace->header.config, path, &error), ERR_NONE);
+    watch_open(w);
 }
 
 static void unwatch(struct watched *w)
@@ -139,6 +160,28 @@ START_TEST(model_equals_inspection_when_memory_runs_out)
 }
 END_TEST
 
+/* Every shipped lesson whole, and the first ops of every shipped recording. */
+START_TEST(model_equals_inspection_in_shipped_traces)
+{
+    glob_t found;
+    if (glob("traces/*.json*", 0, NULL, &found))
+        SKIP("there are no traces here");
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        struct watched w;
+        struct error error;
+        if (strstr(found.gl_pathv[i], "schema"))
+            continue;
+        watch_file(&w, found.gl_pathv[i]);
+        size_t ops = 0;
+        while (ops++ < 150 && sim_step(w.sim, &error) > 0)
+            compare(&w, "");
+        ck_assert_uint_gt(ops, 1);
+        unwatch(&w);
+    }
+    globfree(&found);
+}
+END_TEST
+
 /* Back and forth, also into the middle of ops, where only the model's own hash is at hand. */
 START_TEST(model_equals_inspection_after_jumps)
 {
@@ -181,5 +224,5 @@ END_TEST
 
 TEST_MAIN("model", model_equals_inspection_in_every_allocator,
           model_equals_inspection_in_every_replacement, model_equals_inspection_in_kernel_calls,
-          model_equals_inspection_when_memory_runs_out, model_equals_inspection_after_jumps,
-          model_check_sees_a_missing_event)
+          model_equals_inspection_when_memory_runs_out, model_equals_inspection_in_shipped_traces,
+          model_equals_inspection_after_jumps, model_check_sees_a_missing_event)
