@@ -22,11 +22,26 @@ struct colour {
 };
 
 /* Okabe and Ito's colours, told apart by colour-blind people too. */
-static const struct colour blue = {0, 0.447, 0.698};
-static const struct colour orange = {0.902, 0.624, 0};
-static const struct colour green = {0, 0.620, 0.451};
-static const struct colour red = {0.835, 0.369, 0};
-static const struct colour purple = {0.800, 0.475, 0.655};
+#define BLUE                                                                                       \
+    {                                                                                              \
+        0, 0.447, 0.698                                                                            \
+    }
+#define ORANGE                                                                                     \
+    {                                                                                              \
+        0.902, 0.624, 0                                                                            \
+    }
+#define GREEN                                                                                      \
+    {                                                                                              \
+        0, 0.620, 0.451                                                                            \
+    }
+#define RED                                                                                        \
+    {                                                                                              \
+        0.835, 0.369, 0                                                                            \
+    }
+#define PURPLE                                                                                     \
+    {                                                                                              \
+        0.800, 0.475, 0.655                                                                        \
+    }
 
 struct line {
     const char *name;
@@ -155,13 +170,13 @@ static void draw_panel(cairo_t *c, const struct plot *p, unsigned panel, const s
 static void draw(cairo_t *c, const struct plot *p, const char *title)
 {
     static const struct line memory[] = {
-        {"held by the heap", blue, offsetof(struct plot_sample, held)},
-        {"payload", green, offsetof(struct plot_sample, payload)},
-        {"RSS", orange, offsetof(struct plot_sample, rss)},
+        {"held by the heap", BLUE, offsetof(struct plot_sample, held)},
+        {"payload", GREEN, offsetof(struct plot_sample, payload)},
+        {"RSS", ORANGE, offsetof(struct plot_sample, rss)},
     };
-    static const struct line fragmentation = {"external frag.", red,
+    static const struct line fragmentation = {"external frag.", RED,
                                               offsetof(struct plot_sample, fragmentation)};
-    static const struct line misses = {"L1 dTLB miss rate", purple,
+    static const struct line misses = {"L1 dTLB miss rate", PURPLE,
                                        offsetof(struct plot_sample, misses)};
     char ops[64];
     cairo_set_source_rgb(c, 1, 1, 1);

@@ -4,10 +4,10 @@
  * trace and replays it once for each configuration.
  */
 #include "sim/cli/cli.h"
-#include "sim/cli/stream.h"
 #include "sim/cli/plot.h"
 #include "sim/cli/progress.h"
 #include "sim/cli/report.h"
+#include "sim/cli/stream.h"
 #include "sim/log.h"
 
 #include <inttypes.h>
