@@ -57,7 +57,7 @@ SRC_FUZZ   := $(wildcard tests/fuzz_*.c)
 SRC_HELP   := $(filter-out $(SRC_TESTS) $(SRC_FUZZ),$(wildcard tests/*.c))
 
 HEADERS_PUBLIC := $(wildcard sim/base/*.h sim/base/*.def mmu/mmu.h mmu/pte.h mmu/ram.h \
-                  kernel/kernel.h kernel/uapi.h alloc/alloc.h traces/trace.h traces/*.def \
+                  kernel/kernel.h kernel/uapi.h alloc/alloc.h traces/trace.h traces/tools.h traces/*.def \
                   sim/sim.h sim/inspect.h sim/access.h sim/explain.h sim/config.h sim/config.def)
 SRC_PRODUCT    := $(SRC_CORE) $(SRC_TRACES) $(SRC_CLI) $(SRC_VIZ) $(SRC_RECORD)
 ALL_C          := $(SRC_PRODUCT) $(SRC_TESTS) $(SRC_BENCH) $(SRC_FUZZ) $(SRC_HELP)
