@@ -111,8 +111,8 @@ for i in 1 2 3 4 5; do
     GLIBC_TUNABLES=glibc.malloc.tcache_count=0:glibc.malloc.arena_max=1 \
         "$memwalk" record -o "shared$i.jsonl" -- ./threads
 done > shared.out 2> shared.err
-[ "$(grep -c ' ops of ' shared.err)" = 5 ] && ! grep -v ' ops of ' shared.err && valid shared1 && valid shared2 &&
-    python3 "$here/check.py" shared[345].jsonl
+[ "$(grep -c ' ops of ' shared.err)" = 5 ] && ! grep -v ' ops of ' shared.err &&
+    python3 "$here/check.py" shared[1-5].jsonl
 say addresses_pass_between_threads
 
 # ---- programs that come to harm ----

@@ -109,14 +109,14 @@ static int do_wait(void)
 
 static int do_many(void)
 {
-    churn(500000, 100);
+    churn(100000, 100);
     puts("all done");
     return 3;
 }
 
 static void *forking(void *unused)
 {
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < 10; i++) {
         pid_t child = fork();
         if (!child) {
             churn(100, 500);
@@ -133,7 +133,7 @@ static int do_threads_fork(void)
     pthread_t thread;
     pthread_create(&thread, NULL, forking, NULL);
     for (int i = 0; i < 20; i++)
-        churn(2000, 300);
+        churn(500, 300);
     pthread_join(thread, NULL);
     return 0;
 }
