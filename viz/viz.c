@@ -394,7 +394,7 @@ static void loop(struct window *w, uint64_t exit_after)
     w->changed = true;
     while (!w->quit && (!exit_after || w->frames < exit_after)) {
         struct input in;
-        int wait = w->changed ? 0 : patience(w);
+        int wait = w->changed || exit_after ? 0 : patience(w);
         while (!w->quit && sdl_input(w->sdl, &in, wait)) {
             on_input(w, &in);
             wait = 0;
