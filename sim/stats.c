@@ -224,7 +224,7 @@ bool figure_whole(enum figure_kind kind)
 struct figure_value figure_value(size_t i, const struct stats *s)
 {
     const char *group;
-    struct figure_value value[ARRAY_LEN(table)];
+    struct figure_value value[ARRAY_LEN(table)] = {{0}};
     all_values(s, value);
     return value[row_of(i, &group)];
 }
@@ -282,8 +282,8 @@ static enum err expect_one(struct expectation *x, const char *name, const char *
 {
     size_t i = figure_find(name);
     struct figure f;
-    char relation[3];
-    double wanted;
+    char relation[3] = "";
+    double wanted = 0;
     if (i == SIZE_MAX) {
         const char *names[ARRAY_LEN(table)];
         size_t count = 0;

@@ -292,7 +292,7 @@ static enum err write_fork(struct writing *w)
 {
     for (size_t i = 0; i < w->threads; i++) {
         struct thread *thread = &w->thread[i];
-        if (!thread->in_realloc || !thread->old_id)
+        if (!thread->in_realloc || !thread->old_id) /* NOLINT: there are w->threads of them */
             continue;
         enum err err = bind(w, thread->old_ptr, thread->old_id);
         if (err)

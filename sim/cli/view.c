@@ -137,6 +137,7 @@ static int show(struct view_args *a, const struct trace *trace)
     a->viz.name = trace->header.name;
     a->viz.at = moment_of(a);
     enum err err = a->png ? viz_png(&a->viz, a->png, &error) : viz_window(&a->viz, &error);
+    a->viz.config = NULL; /* it ends here */
     return err ? cli_fail(&error) : STATUS_OK;
 }
 
