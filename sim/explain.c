@@ -210,7 +210,9 @@ SAY(op_begin)
     const struct op *op = t->c->sim ? inspect_op(t->c->sim, e->op) : NULL;
     char call[160];
     const char *name = e->kind < OP_COUNT ? op_info[e->kind].name : "?";
-    if (op)
+    if (e->kind == OP_mark) /* what it says follows, as the event of its own */
+        say(t, "Op %llu is a mark", LLU(e->op));
+    else if (op)
         say(t, "Op %llu: %s", LLU(e->op),
             op_text(op, inspect_op_extra(t->c->sim, e->op), call, sizeof(call)));
     else if (e->id)

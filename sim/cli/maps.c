@@ -4,6 +4,7 @@
 #include "sim/explain.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static int print_json(const struct look *look)
 {
@@ -24,6 +25,30 @@ static int print_json(const struct look *look)
     return cli_json_print(root);
 }
 
+/* Linux pads the fields before a path to 73 columns, so long paths leave the screen: those lines
+ * lose as much of the padding as they must. */
+static void print_line(const char *line, size_t n)
+{
+    const char *path = memchr(line, '/', n);
+    size_t head = path ? (size_t)(path - line) : n;
+    size_t fields = head;
+    while (fields && line[fields - 1] == ' ')
+        fields--;
+    size_t excess = n > CLI_COLUMNS ? n - CLI_COLUMNS : 0;
+    size_t padding = head - fields;
+    padding -= padding ? min_u64(excess, padding - 1) : 0;
+    printf("%.*s%*s%.*s\n", (int)fields, line, (int)padding, "", (int)(n - head), line + head);
+}
+
+static void print_lines(const char *text)
+{
+    while (*text) {
+        size_t n = strcspn(text, "\n");
+        print_line(text, n);
+        text += n + (text[n] == '\n');
+    }
+}
+
 static int print(struct look *look)
 {
     if (look->options.json)
@@ -37,7 +62,10 @@ static int print(struct look *look)
         return cli_fail(&e);
     }
     inspect_maps(s, look->process.pid, text, size);
-    fputs(text, stdout);
+    if (look->all)
+        fputs(text, stdout);
+    else
+        print_lines(text);
     free(text);
     return STATUS_OK;
 }
@@ -47,6 +75,7 @@ int cli_maps(int argc, char **argv)
     struct look look = {0};
     return look_run(&look, "memwalk maps",
                     "Print the areas of a process as /proc/PID/maps would, at any moment of a "
-                    "trace: the end, or after op N.",
+                    "trace: the end, or after op N. Lines with long paths have less padding than "
+                    "Linux gives them, with --all the same.",
                     argc, argv, print);
 }
