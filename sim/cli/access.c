@@ -201,9 +201,10 @@ static enum err feed_all(struct feed *f, struct error *e)
 {
     progress_start(&f->progress, "accessing");
     enum err err = is_raw(f->o) ? feed_raw(f, e) : feed_lackey(f, e);
+    int why = errno; /* of the last read, if that failed */
     progress_end(&f->progress);
     if (!err && ferror(f->in))
-        err = error_set(e, ERR_IO, f->path, 0, NULL, "cannot be read");
+        err = error_set(e, ERR_IO, f->path, 0, NULL, "cannot be read: %s", strerror(why));
     return err;
 }
 

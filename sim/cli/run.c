@@ -153,12 +153,22 @@ static int replay(struct run *r, struct trace_reader *reader, struct report *rep
     return more;
 }
 
+static enum err unknown_event(const char *name, struct error *e)
+{
+    const char *names[EV_COUNT];
+    char hint[128];
+    for (size_t i = 0; i < EV_COUNT; i++)
+        names[i] = event_info[i].name;
+    return error_set(e, ERR_USAGE, NULL, 0, "--events", "there is no event \"%s\"%s", name,
+                     cli_near(name, names, EV_COUNT, hint));
+}
+
 static enum err open_log(struct run *r, struct error *e)
 {
     char unknown[64];
     if (!event_filter_parse(&r->filter, r->o->events ? r->o->events : "all", unknown,
                             sizeof(unknown)))
-        return error_set(e, ERR_USAGE, NULL, 0, "--events", "there is no event \"%s\"", unknown);
+        return unknown_event(unknown, e);
     if (!r->o->log)
         return ERR_NONE;
     r->log = stream_open(r->o->log, e);
