@@ -83,6 +83,10 @@ json "run" 'all(k in v for k in ("walks", "walk_reads", "cycles", "seconds"))'
 json "run" 'v["faults"]["minor"] > 0 and v["faults"]["major"] == 0'
 expect "run --compare" 0 "" "$memwalk" run --compare first-fit,best-fit,tlb.l1d.ways=2 $lesson
 fits "run --compare"
+expect "run --compare of equals" 0 "" \
+    "$memwalk" run --compare first-fit,best-fit,bump traces/lesson-fragmentation.json
+[ "$(grep '^held at the peak' "$tmp/out" | tr -cd '*' | wc -c)" -eq 2 ]
+verdict "all that are best are marked, the others not" $?
 expect "run --compare --json" 0 "" "$memwalk" run --json --compare first-fit,best-fit $lesson
 json "run --compare" 'len(v["runs"]) == 2'
 expect "run --compare of nothing known" 2 'did you mean "best-fit"' \

@@ -117,6 +117,7 @@ static void text_at(cairo_t *c, double x, double y, const char *text, double ali
     cairo_text_extents(c, text, &size);
     cairo_move_to(c, x - align * size.x_advance, y);
     cairo_show_text(c, text);
+    cairo_new_path(c); /* a text leaves its end as the start of the next line */
 }
 
 static void unit_text(double value, bool bytes, char *text, size_t size)

@@ -216,7 +216,9 @@ void report_compare(const struct report *const *r, size_t count)
         for (size_t k = 0; k < count; k++) {
             char value[40];
             char marked[44];
-            snprintf(marked, sizeof(marked), "%s%s", k == best ? "* " : "",
+            double now = figure_double(figure, &r[k]->stats);
+            bool good = best < count && now == figure_double(figure, &r[best]->stats);
+            snprintf(marked, sizeof(marked), "%s%s", good ? "* " : "",
                      value_text(figure, &f, &r[k]->stats, value));
             printf(" %*s", (int)width, marked);
         }
