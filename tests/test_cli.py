@@ -1,11 +1,9 @@
 #!/usr/bin/env python3
 """test_cli.py: the command line as a person meets it: help, exit statuses, messages, widths, JSON,
 logs, plots, streams of accesses, and the pages that describe all of it."""
-import glob
 import gzip
 import json
 import os
-import re
 import shutil
 import struct
 import subprocess
@@ -145,7 +143,11 @@ def test_width_and_json():
         wide = [x for x in memwalk(command).stdout.decode().splitlines() if len(x) > 100]
         report(f"{command} fits in 100 columns", not wide, wide)
         report(f"{command} --json", parses(memwalk(command, "--json").stdout))
-    report("events --schema is JSON", parses(memwalk("events", "--schema").stdout))
+    for args, path in ((["config", "--markdown"], "docs/configuration.md"),
+                       (["events", "--markdown"], "docs/events.md"),
+                       (["events", "--schema"], "docs/events.schema.json")):
+        with open(path, "rb") as file:
+            report(f"{path} is what {' '.join(args)} prints", memwalk(*args).stdout == file.read())
 
 
 def parses(text):

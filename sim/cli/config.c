@@ -1,4 +1,6 @@
-/* config.c: 'memwalk config': every key with its meaning, its default and its value now. */
+/* config.c: 'memwalk config': every key with its meaning, its default and its value now; as a list,
+ * as JSON, and as the page docs/configuration.md. All come from config.def, so none can be out of
+ * date. */
 #include "sim/cli/cli.h"
 #include "sim/cli/common.h"
 
@@ -8,6 +10,12 @@ struct config_options {
     struct cli_options common;
     const char *key[64];
     size_t keys;
+    bool page;
+};
+
+static const struct argp_option options[] = {
+    {"markdown", 'd', 0, 0, "Print the reference page docs/configuration.md", 0},
+    {0},
 };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -17,6 +25,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &o->common;
         state->child_inputs[1] = &o->common;
+        return 0;
+    case 'd':
+        o->page = true;
         return 0;
     case ARGP_KEY_ARG:
         if (o->keys == ARRAY_LEN(o->key))
@@ -117,6 +128,36 @@ static int print_json(const struct config_options *o, const struct config *c,
     return cli_json_print(root);
 }
 
+static const char page_head[] =
+    "# Configuration\n\n"
+    "Every setting of the machine, with its default. Later wins: default, machine file "
+    "(`-m FILE`), the trace's\n`\"config\"`, the command line (`-o KEY=VALUE`). In machine files "
+    "and traces a key is written flat\n(`{\"tlb.l1d.ways\": 8}`) or nested "
+    "(`{\"tlb\": {\"l1d\": {\"ways\": 8}}}`), its value as a number, a text or\na boolean. Sizes "
+    "take K, M, G and T (powers of 1024). A key that does not exist is an error that names\nthe "
+    "nearest one. This page is printed by `memwalk config --markdown`.\n";
+
+/* The page says the defaults, whatever the command line sets. */
+static int print_page(const struct config_options *o, const struct config *defaults)
+{
+    struct config_key k;
+    const char *section = "";
+    fputs(page_head, stdout);
+    for (size_t i = 0; config_key_at(i, &k); i++) {
+        char usual[64];
+        if (!shown(o, &k))
+            continue;
+        if (strcmp(section, k.section) != 0)
+            printf("\n## %s\n\n| key | default | what it does | what may be written |\n"
+                   "|---|---|---|---|\n",
+                   k.section);
+        section = k.section;
+        printf("| `%s` | %s | %s | %s |\n", k.key,
+               config_get(defaults, k.key, usual, sizeof(usual)), k.doc, k.values);
+    }
+    return STATUS_OK;
+}
+
 static int show_keys(const struct config_options *o)
 {
     struct config config, defaults;
@@ -126,6 +167,8 @@ static int show_keys(const struct config_options *o)
     config_default(&defaults);
     if (cli_configure(&o->common, NULL, &config, &e))
         return cli_fail(&e);
+    if (o->page)
+        return print_page(o, &defaults);
     return o->common.json ? print_json(o, &config, &defaults) : print_text(o, &config, &defaults);
 }
 
@@ -133,7 +176,7 @@ int cli_config(int argc, char **argv)
 {
     const struct argp_child children[] = {
         {&cli_machine_argp, 0, NULL, 0}, {&cli_json_argp, 0, NULL, 0}, {0}};
-    const struct argp argp = {NULL,
+    const struct argp argp = {options,
                               parse,
                               "[KEY...]",
                               "List the keys of the configuration: meaning, value, and default "
