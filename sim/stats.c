@@ -2,6 +2,8 @@
  * it. */
 #include "sim/stats.h"
 
+#include "sim/base/check.h"
+
 #include <cjson/cJSON.h>
 
 #include <inttypes.h>
