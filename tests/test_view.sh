@@ -6,7 +6,12 @@ memwalk=${MEMWALK_BUILD:-build/release}/memwalk
 tmp=$(mktemp -d)
 server=
 window=
-trap 'for p in $window $server; do kill "$p" 2>/dev/null; done; rm -rf "$tmp"' EXIT
+tidy_up() {
+    local pid
+    for pid in $window $server; do kill "$pid" 2>/dev/null; done
+    rm -rf "$tmp"
+}
+trap tidy_up EXIT
 
 ok() { echo "ok $1"; }
 not_ok() { echo "not ok $1: ${*:2}"; }
@@ -118,7 +123,7 @@ xdotool mousemove 640 672 mousedown 1 mousemove 300 672 mouseup 1; check drag re
 key question Escape ctrl+t plus minus; check still-alive kill -0 $window
 xdotool windowsize "$id" 900 600; key Home; check resized reaches "op 1.0"
 key q
-gone() { for _ in $(seq 100); do kill -0 $window 2>/dev/null || return 0; sleep 0.1; done; return 1; }
+gone() { for _ in $(seq 100); do kill -0 "$window" 2>/dev/null || return 0; sleep 0.1; done; return 1; }
 check quit gone
 wait $window
 check quit-status test $? = 0
