@@ -26,23 +26,37 @@ static bool reserve(struct machine *m, va_t start, va_t end)
     return !lx_failed(machine_syscall(m, LX_NR_mmap, arg));
 }
 
-static bool allow_all(struct machine *m, const struct area_info *area)
+/* The kernel's own half is not the program's to change. */
+static bool allowed(const struct area_info *area)
 {
-    uint64_t arg[6] = {area->start, area->end - area->start, ALL_RIGHTS};
-    return area->start > UINT64_MAX / 2 || !lx_failed(machine_syscall(m, LX_NR_mprotect, arg));
+    return area->start > UINT64_MAX / 2 || (area->prot & ALL_RIGHTS) == ALL_RIGHTS;
 }
 
-/* First the rights of what is there, then the holes between: areas merge and move meanwhile, so
- * each step looks anew. */
+/* Areas with equal rights merge, which changes their numbers: so each change begins anew. */
+static bool allow_all(struct sim *s)
+{
+    struct area_info area;
+    for (size_t i = 0; inspect_area(s, s->m->env.pid, i, &area);) {
+        uint64_t arg[6] = {area.start, area.end - area.start, ALL_RIGHTS};
+        if (allowed(&area))
+            i++;
+        else if (lx_failed(machine_syscall(s->m, LX_NR_mprotect, arg)))
+            return false;
+        else
+            i = 0;
+    }
+    return true;
+}
+
+/* First the rights of what is there, then the holes between. */
 static bool reserve_all(struct sim *s)
 {
     struct machine *m = s->m;
     struct area_info area;
     va_t limit = m->config.kernel.stack_top;
     uint16_t pid = m->env.pid;
-    for (size_t i = 0; inspect_area(s, pid, i, &area); i++)
-        if (!allow_all(m, &area))
-            return false;
+    if (!allow_all(s))
+        return false;
     for (va_t at = PAGE_SIZE; at < limit;) {
         if (inspect_area_at(s, pid, at, &area)) {
             at = area.end;
