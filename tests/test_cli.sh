@@ -100,10 +100,13 @@ for form in svg png; do
 done
 expect "run --plot elsewhere" 2 "plot.bmp" "$memwalk" run --plot "$tmp/plot.bmp" $lesson
 
-printf '%s\n' '{"memwalk":1,"name":"t","expect":{"faults.minor":77,"walks":">= 1"},"ops":[' \
+printf '%s\n' '{"memwalk":1,"name":"t","expect":{"faults.minor":77,"walks":">= 1",' \
+    '"tlb":{"l1d":{"misses":1}}},"ops":[' \
     '"p1 = malloc(10)",' '"write p1[0..10] -> 10",' '"read p1[0..10] -> 9"]}' > "$tmp/t.json"
 expect "expectations that fail" 1 "$tmp/t.json" "$memwalk" run "$tmp/t.json"
-grep -q 'faults.minor' "$tmp/err" && grep -qF "$tmp/t.json:4" "$tmp/err" && ! grep -q walks "$tmp/err"
+grep -qF "$tmp/t.json:1: expect: faults.minor" "$tmp/err" &&
+    grep -qF "$tmp/t.json:2: expect: tlb.l1d.misses" "$tmp/err" &&
+    grep -qF "$tmp/t.json:5" "$tmp/err" && ! grep -q walks "$tmp/err"
 verdict "they are named with file and line, the others are not" $?
 expect "misuse is told with both ops" 0 "see op 10" "$memwalk" run traces/lesson-misuse.json
 

@@ -4,6 +4,7 @@
  * trace and replays it once for each configuration.
  */
 #include "sim/cli/cli.h"
+#include "sim/cli/expect.h"
 #include "sim/cli/plot.h"
 #include "sim/cli/progress.h"
 #include "sim/cli/report.h"
@@ -207,8 +208,12 @@ static void print_expect(void *ctx, const struct stats_failure *f)
 {
     struct run *r = ctx;
     r->unmet++;
-    fprintf(stderr, "memwalk: %s: expect: %s is %s, not %s\n", r->o->common.trace, f->name, f->got,
-            f->wanted);
+    char where[24] = "";
+    uint64_t line = expect_line(r->o->common.trace, f->name);
+    if (line)
+        snprintf(where, sizeof(where), ":%" PRIu64, line);
+    fprintf(stderr, "memwalk: %s%s: expect: %s is %s, not %s\n", r->o->common.trace, where, f->name,
+            f->got, f->wanted);
 }
 
 static enum err judge(struct run *r, const struct trace_header *header, const struct stats *s,
