@@ -99,6 +99,8 @@ def test_statuses(tmp):
     expect("events without a log", ["run", "--events", "tlb", BRK], 2, "--log")
     expect("a missing file", ["run", f"{tmp}/none.json"], 2, "none.json", "No such file")
     expect("a directory as trace", ["run", tmp], 2, "Is a directory")
+    with open(BRK, "rb") as file:
+        expect("a trace from standard input", ["run", "-"], 0, stdin=file)
     expect("no trace", ["run"], 2, "TRACE")
     expect("two traces", ["run", BRK, SPARSE], 2, "too many")
     expect("a machine file that is missing", ["run", "-m", f"{tmp}/none", BRK], 2, "No such file")
@@ -262,7 +264,7 @@ def test_access(tmp):
 
 
 def test_lackey(tmp):
-    text = ("==1== Lackey\n\nI  10001000,3\n L 20000000,8\n S 20000ffc,8\n M 20003000,4\n")
+    text = (f"==1== Command: {'x' * 1000}\n\nI  10001000,3\n L 20000000,8\n S 20000ffc,8\n M 20003000,4\n")
     run = figures("access", write(f"{tmp}/l.txt", text))
     # A page that is read and then written faults twice: zero frame, then its own.
     report("lackey: faults", run["faults"]["minor"] == 6, run["faults"])
@@ -292,6 +294,8 @@ def test_bad_streams(tmp):
            "byte 8", "0x800000000000")
     expect("raw: the kernel's", raw(struct.pack("<Q", 0xffff800000000000)), 2, "address 1")
     expect("raw: nothing", raw(b""), 0)
+    expect("access: no stream", ["access"], 2, "STREAM")
+    expect("access: two streams", ["access", BRK, SPARSE], 2, "STREAM", "too many")
     expect("access: a missing file", ["access", f"{tmp}/none.u64"], 2, "No such file")
     expect("access: a directory", ["access", "--form", "u64", tmp], 2, "directory")
     expect("access: an unknown form", ["access", "--form", "elf", raw(good)[1]], 2, "elf")

@@ -52,8 +52,17 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         for (unsigned i = 0; i < 2; i++)
             state->child_inputs[i] = &o->common;
         return 0;
+    case ARGP_KEY_END:
+        if (!o->common.trace)
+            argp_error(state, "a STREAM is missing");
+        return 0;
+    case ARGP_KEY_ARG:
+        if (o->common.trace)
+            argp_error(state, "one STREAM is enough; \"%s\" is too many", arg);
+        o->common.trace = arg;
+        return 0;
     default:
-        return cli_trace_argument(&o->common, key, arg, state);
+        return ARGP_ERR_UNKNOWN;
     }
 }
 
@@ -147,7 +156,18 @@ static enum err do_lackey(struct feed *f, char kind, va_t va, uint64_t size, str
     return err;
 }
 
-/* Valgrind's own messages ("==123== …") stand among the lines and are passed over. */
+/* Valgrind's own messages ("==123== …") stand among the lines and are passed over, to their end
+ * however long: they may quote a command line. */
+static bool pass_message(struct feed *f, const char *text)
+{
+    if (strncmp(text, "==", 2) != 0 && strncmp(text, "--", 2) != 0 && text[0] != '\n')
+        return false;
+    int c = strchr(text, '\n') ? '\n' : 0;
+    while (c != '\n' && c != EOF)
+        c = getc(f->in);
+    return true;
+}
+
 static enum err feed_lackey(struct feed *f, struct error *e)
 {
     char text[LINE_MAX_BYTES];
@@ -157,7 +177,7 @@ static enum err feed_lackey(struct feed *f, struct error *e)
         va_t va;
         uint64_t size;
         bytes += strlen(text);
-        if (strncmp(text, "==", 2) == 0 || strncmp(text, "--", 2) == 0 || text[0] == '\n')
+        if (pass_message(f, text))
             continue;
         if (!parse_lackey(text, &kind, &va, &size))
             return error_set(e, ERR_SYNTAX, f->path, line, NULL,
