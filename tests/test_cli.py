@@ -106,9 +106,13 @@ def test_statuses(tmp):
     expect("a machine file that is missing", ["run", "-m", f"{tmp}/none", BRK], 2, "No such file")
     for command in LOOKS[1:]:
         expect(f"{command}: an op beyond the end", [*asked(command, BRK), "--op", "999"], 2, "999")
-        expect(f"{command}: --step without --op", [*asked(command, BRK), "--step", "3"], 2, "--op")
+        expect(f"{command}: --step without --op", [*asked(command, BRK), "--step", "3"], 2,
+               'no option "--step"' if command == "explain" else "--op")
         expect(f"{command}: --op that is no number", [*asked(command, BRK), "--op", "x"], 2,
                "--op", '"x"')
+    told = memwalk("explain", "--op", "3", BRK).stdout.decode()
+    report("explain --op tells only that op", told.startswith("Op 3: ") and "\nOp " not in told)
+    expect("explain: there is no op 0", ["explain", "--op", "0", BRK], 2, "--op")
     expect("a bad address", ["walk", BRK, "0x12zz"], 2, "0x12zz")
     expect("no address", ["walk", BRK], 2, "ADDRESS")
     expect("a process that does not exist", ["heap", "--pid", "77", BRK], 2, "77")

@@ -13,7 +13,7 @@
 #define OPS_SHOWN 40 /* without --op and --all */
 #define TEXT      1024
 
-enum { KEY_ALL = 0x500 };
+enum { KEY_ALL = 0x500, KEY_OP };
 
 struct story {
     struct cli_options options;
@@ -28,6 +28,7 @@ struct story {
 
 static const struct argp_option options[] = {
     {"all", KEY_ALL, 0, 0, "Tell every op, however many there are", 2},
+    {"op", KEY_OP, "N", 0, "Tell only op N", 2},
     {0},
 };
 
@@ -38,8 +39,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         s->all = true;
         return 0;
     }
+    if (key == KEY_OP) {
+        s->options.op = cli_number(state, "--op", arg);
+        s->options.has_op = true;
+        return 0;
+    }
     if (key == ARGP_KEY_INIT)
-        for (unsigned i = 0; i < 3; i++)
+        for (unsigned i = 0; i < 2; i++)
             state->child_inputs[i] = &s->options;
     return cli_trace_argument(&s->options, key, arg, state);
 }
@@ -140,7 +146,7 @@ static int choose_ops(struct story *s)
     s->first = s->last = s->options.op;
     if (s->options.op >= 1 && s->options.op <= count)
         return STATUS_OK;
-    error_set(&e, ERR_VALUE, s->options.trace, 0, "op",
+    error_set(&e, ERR_USAGE, s->options.trace, 0, "--op",
               "there is no op %" PRIu64 ": the trace has %" PRIu64, s->options.op, count);
     return cli_fail(&e);
 }
@@ -149,7 +155,6 @@ int cli_explain(int argc, char **argv)
 {
     static const struct argp_child groups[] = {
         {&cli_machine_argp, 0, 0, 0},
-        {&cli_moment_argp, 0, 0, 0},
         {&cli_json_argp, 0, 0, 0},
         {0},
     };
