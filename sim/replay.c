@@ -44,14 +44,15 @@ va_t replay_address(const struct machine *m, uint8_t base, uint64_t value)
 
 /* ---- the malloc family ---- */
 
-/* The allocator complained during its last call: pass it on, with the op that freed the block. */
-static void check_heap(const struct task *t)
+/* If the allocator complained during its last call, that is told: with the op that made the block
+ * where it lives (maker), else with the one that freed it. */
+static void check_heap(const struct task *t, uint64_t maker)
 {
     enum misuse what = t->heap->misuse;
     if (what == MISUSE_NONE)
         return;
     const struct gone_block *gone = block_gone(t->m, t->p->pid, t->op->id);
-    complain(t, what, t->heap->misuse_at, gone ? gone->op : 0);
+    complain(t, what, t->heap->misuse_at, gone && !maker ? gone->op : maker);
     t->heap->misuse = MISUSE_NONE;
 }
 
@@ -117,7 +118,7 @@ static int64_t do_allocate(const struct task *t)
 {
     uint64_t size = t->op->kind == OP_calloc ? product(t->op->v[0], t->op->v[1]) : t->op->v[0];
     va_t p = allocate(t);
-    check_heap(t);
+    check_heap(t, 0);
     bind(t, p, size);
     return (int64_t)p;
 }
@@ -135,7 +136,7 @@ static int64_t free_dead(const struct task *t)
         heap_free(t->heap, gone->start);
         if (t->heap->misuse == MISUSE_NONE)
             complain(t, MISUSE_DOUBLE_FREE, gone->start, gone->op);
-        check_heap(t);
+        check_heap(t, 0);
     }
     return 0;
 }
@@ -151,9 +152,10 @@ static int64_t do_free(const struct task *t)
         return free_dead(t);
     struct block_info info;
     block_get(b, &info);
-    heap_free(t->heap, info.start);
-    check_heap(t);
-    unbind(t, b);
+    heap_free(t->heap, info.start + t->op->v[0]);
+    check_heap(t, info.op);
+    if (t->op->v[0] == 0)
+        unbind(t, b);
     return 0;
 }
 
@@ -168,7 +170,7 @@ static int64_t do_realloc(const struct task *t)
         block_get(b, &old);
     va_t p = array ? heap_reallocarray(t->heap, old.start, op->v[1], op->v[0])
                    : heap_realloc(t->heap, old.start, size);
-    check_heap(t);
+    check_heap(t, 0);
     bool ended = old.start && size == 0 && !p;
     if (!p && b && !ended)
         return 0; /* it failed; the old block is still there */

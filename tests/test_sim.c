@@ -372,6 +372,7 @@ START_TEST(mistakes_name_both_ops)
 {
     static const char text[] = "{\"op\":\"malloc\",\"id\":1,\"size\":100}\n"
                                "{\"op\":\"malloc\",\"id\":2,\"size\":100}\n"
+                               "{\"op\":\"free\",\"id\":2,\"off\":16}\n"
                                "{\"op\":\"free\",\"id\":1}\n"
                                "{\"op\":\"free\",\"id\":1}\n"
                                "{\"op\":\"write\",\"id\":1,\"off\":0,\"len\":4}\n"
@@ -382,8 +383,8 @@ START_TEST(mistakes_name_both_ops)
         enum misuse what;
         uint64_t other;
     } wanted[] = {
-        {MISUSE_DOUBLE_FREE, 3}, {MISUSE_DEAD, 3},    {MISUSE_OUTSIDE, 2},
-        {MISUSE_DEAD, 0},        {MISUSE_CORRUPT, 0}, /* op 5 wrote over the free list's links */
+        {MISUSE_FOREIGN, 2}, {MISUSE_DOUBLE_FREE, 4}, {MISUSE_DEAD, 4}, {MISUSE_OUTSIDE, 2},
+        {MISUSE_DEAD, 0},    {MISUSE_CORRUPT, 0}, /* op 6 wrote over the free list's links */
         {MISUSE_REUSED, 2}};
     struct trace *t;
     struct error e = {0};

@@ -186,7 +186,7 @@ bool blocks_follow(struct blocks *b, const struct op *op, uint64_t number, struc
     step->before = *block;
     if (step->request)
         follow_request(block, op, number, step, kind == FIELD_MOVES);
-    else if (kind == FIELD_ENDS && block->state == BLOCK_LIVE)
+    else if (kind == FIELD_ENDS && op->v[0] == 0 && block->state == BLOCK_LIVE)
         end_block(block, op, number);
     step->after = *block;
     return true;
