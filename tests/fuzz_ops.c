@@ -227,7 +227,7 @@ static void check_machine(const struct sim *s, bool harmed)
 
 static void make_config(struct config *c, const uint8_t *head)
 {
-    size_t allocators = 0;
+    size_t allocators = 1; /* there is always one */
     while (alloc_table[allocators])
         allocators++;
     config_default(c);

@@ -7,7 +7,7 @@ tmp=$(mktemp -d)
 server=
 window=
 tidy_up() {
-    local pid
+    local pid=
     for pid in $window $server; do kill "$pid" 2>/dev/null; done
     rm -rf "$tmp"
 }
@@ -120,7 +120,7 @@ key shift+f; check fault-before reaches "op 3."
 key Home 3 space; check play-reaches-the-end reaches "op 5."
 xdotool mousemove 640 672 click 1; check scrub reaches "op 3."
 xdotool mousemove 640 672 mousedown 1 mousemove 300 672 mouseup 1; check drag reaches "op 1."
-key question Escape ctrl+t plus minus; check still-alive kill -0 $window
+key question Escape ctrl+t plus minus; check still-alive kill -0 "$window"
 xdotool windowsize "$id" 900 600; key Home; check resized reaches "op 1.0"
 key q
 gone() { for _ in $(seq 100); do kill -0 "$window" 2>/dev/null || return 0; sleep 0.1; done; return 1; }
