@@ -11,7 +11,6 @@
 
 struct machine;
 struct block;
-struct block_table;
 
 /* One process as its user sees it: a heap, and a way to touch memory. */
 struct program {

@@ -43,7 +43,6 @@ struct sim_options {
     bool history;           /* keep snapshots: needed for going back */
     uint64_t history_bytes; /* host memory for them; 0: twice the machine's own */
     bool checked;           /* run the whole-machine checker after every op */
-    bool keep_going;        /* ops after the death of the process are skipped, not an error */
     unsigned observers, sinks;
     struct sim_observer observer[SIM_OBSERVERS];
     struct sim_sink sink[SIM_OBSERVERS];

@@ -298,7 +298,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     struct config c;
     struct error e = {0};
     make_config(&c, bytes);
-    struct sim_options options = {.config = &c, .trace = &t, .history = true, .keep_going = true};
+    struct sim_options options = {.config = &c, .trace = &t, .history = true};
     struct sim *s;
     CHECK(sim_open(&s, &options, &e) == ERR_NONE);
     struct stops stops = {.op = 1 + (bytes[2] + bytes[3]) % t.count};

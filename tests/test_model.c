@@ -65,7 +65,6 @@ static void watch_open(struct watched *w)
     struct sim_options options = {.config = &w->config,
                                   .trace = w->trace,
                                   .history = true,
-                                  .keep_going = true,
                                   .observers = 1,
                                   .observer = {model_observer()}};
     enum err err = sim_open(&w->sim, &options, &error);

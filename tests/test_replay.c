@@ -24,8 +24,7 @@ static void stage_open(struct stage *g, const char *lines, const char *setting)
         ck_abort_msg("%s", error_text(&e, text, sizeof(text)));
     if (trace_load_memory(&g->trace, lines, strlen(lines), "t", &e))
         ck_abort_msg("%s", error_text(&e, text, sizeof(text)));
-    struct sim_options options = {
-        .config = &g->config, .trace = g->trace, .keep_going = true, .checked = true};
+    struct sim_options options = {.config = &g->config, .trace = g->trace, .checked = true};
     ck_assert_int_eq(sim_open(&g->sim, &options, &e), ERR_NONE);
     g->pid = inspect_current(g->sim, 0);
 }

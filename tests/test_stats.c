@@ -24,7 +24,7 @@ static void run(struct stats *s)
     config_default(&config);
     config.heap.top_pad = 0; /* so that the hole is larger than the top behind it */
     ck_assert_int_eq(trace_load_memory(&trace, lines, sizeof(lines) - 1, "t.jsonl", &e), ERR_NONE);
-    struct sim_options options = {.config = &config, .trace = trace, .keep_going = true};
+    struct sim_options options = {.config = &config, .trace = trace};
     ck_assert_int_eq(sim_open(&sim, &options, &e), ERR_NONE);
     while (sim_step(sim, &e) == 1)
         stats_watch(&watch, sim);

@@ -45,7 +45,6 @@ enum err survey_open(struct survey **survey, const struct config *config, const 
     s->flag = calloc(trace->count + 2, 1);
     struct sim_options options = {.config = config,
                                   .trace = trace,
-                                  .keep_going = true,
                                   .observers = 1,
                                   .sinks = 1,
                                   .observer = {model_observer()},

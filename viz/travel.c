@@ -18,7 +18,6 @@ enum err travel_open(struct travel *t, struct view *view, struct error *error)
     struct sim_options options = {.config = view->config,
                                   .trace = view->trace,
                                   .history = true,
-                                  .keep_going = true,
                                   .observers = 1,
                                   .observer = {model_observer()}};
     enum err err = sim_open(&t->sim, &options, error);

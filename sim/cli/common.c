@@ -259,8 +259,7 @@ int cli_open(struct cli_session *s, const struct cli_options *o, const struct si
     *s = (struct cli_session){0};
     if (trace_load(&s->trace, o->trace, &e))
         return cli_fail(&e);
-    struct sim_options options = {
-        .config = &s->config, .trace = s->trace, .sinks = count, .keep_going = true};
+    struct sim_options options = {.config = &s->config, .trace = s->trace, .sinks = count};
     for (unsigned i = 0; i < count; i++)
         options.sink[i] = sinks[i];
     enum err err = cli_configure(o, &s->trace->header, &s->config, &e);

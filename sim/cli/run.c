@@ -180,11 +180,8 @@ static enum err open_log(struct run *r, struct error *e)
 static enum err run_once(struct run *r, const struct trace *trace, struct trace_reader *reader,
                          struct report *report, struct error *e)
 {
-    struct sim_options so = {.config = &report->config,
-                             .trace = trace,
-                             .reader = reader,
-                             .checked = r->o->check,
-                             .keep_going = true};
+    struct sim_options so = {
+        .config = &report->config, .trace = trace, .reader = reader, .checked = r->o->check};
     enum err err = open_log(r, e);
     if (err)
         return err;
