@@ -1,5 +1,5 @@
-/* pgtable.c: page tables, and forgetting them in the TLBs. Every entry is written here, because a
- * change of a present entry that a TLB is not told about is the classic mistake.
+/* pgtable.c: page tables. Every entry is written here, because a change of a present entry that a
+ * TLB is not told about (tlbflush.c) is the classic mistake.
  */
 #include "kernel/pgtable.h"
 
@@ -61,53 +61,6 @@ void entry_write(struct kernel *k, struct process *p, pfn_t table, unsigned inde
     k->env->cycle += k->config.entry_cycles;
     EMIT(k->env, entry_write, .pa = pa, .level = meta->level, .va = va, .before = before,
          .after = after);
-}
-
-/* ---- TLB ---- */
-
-static void gather_page(struct kernel *k, va_t va)
-{
-    struct gather *g = &k->gather;
-    if (g->pages < GATHER_PAGES)
-        g->va[g->pages] = va;
-    g->pages++;
-}
-
-static void forget_pages(struct kernel *k, struct cpu *cpu, pfn_t root)
-{
-    const struct gather *g = &k->gather;
-    if (g->pages > GATHER_PAGES) {
-        mmu_load_cr3(cpu->mmu, root << PAGE_SHIFT);
-        return;
-    }
-    for (uint64_t i = 0; i < g->pages; i++)
-        mmu_invlpg(cpu->mmu, g->va[i]);
-    k->counters.invlpgs += g->pages;
-}
-
-/* NOTE: other CPUs forget at once and at no cost; the inter-processor interrupt is not modelled. */
-void gather_flush(struct kernel *k, const struct process *p)
-{
-    struct gather *g = &k->gather;
-    for (unsigned i = 0; i < k->cpu_count && g->pages; i++)
-        if (mmu_regs(k->cpus[i].mmu)->cr3 >> PAGE_SHIFT == p->root)
-            forget_pages(k, &k->cpus[i], p->root);
-    for (size_t i = 0; i < g->frames; i++)
-        frame_put(k, g->frame[i]);
-    g->pages = 0;
-    g->frames = 0;
-}
-
-/* The frame that entry held goes when nobody maps it any more and the TLBs have forgotten it. */
-static void gather_frame(struct kernel *k, const struct process *p, pte_t entry)
-{
-    pfn_t pfn = pte_pfn(entry);
-    const struct frame *frame = frames_at(k->frames, pfn);
-    if (pfn == k->zero || frame->refs || frame->cached)
-        return;
-    if (k->gather.frames == GATHER_FRAMES)
-        gather_flush(k, p);
-    k->gather.frame[k->gather.frames++] = pfn;
 }
 
 /* ---- tables ---- */

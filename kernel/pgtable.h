@@ -73,11 +73,6 @@ void pgtable_unguard(struct kernel *, struct process *, va_t start, va_t end);
  * bytes that are done. */
 uint64_t pgtable_move(struct kernel *, struct process *, va_t from, va_t to, uint64_t bytes);
 
-/* ---- TLB ---- */
-
-/* Tells every CPU that runs p to forget what was gathered; then frees the gathered frames. */
-void gather_flush(struct kernel *, const struct process *);
-
 /* Bits of an entry that follow from an area's rights, for a page that may be written or not. */
 pte_t area_pte(const struct area *, bool writable);
 

@@ -3,6 +3,7 @@
 #define MEMWALK_KERNEL_PROCESS_H
 
 #include "kernel/frames.h"
+#include "kernel/tlbflush.h"
 #include "kernel/vma.h"
 
 #define NAME_BYTES 16u /* as Linux's comm */
@@ -21,18 +22,6 @@ struct process {
     uint64_t resident, resident_peak;
     uint64_t tables;
     uint64_t faults_minor, faults_major;
-};
-
-#define GATHER_PAGES  33u /* above this many pages Linux empties the TLB instead */
-#define GATHER_FRAMES 512u
-
-/* Pages whose entries were changed but that a TLB may still know, and frames that become free when
- * it has forgotten them (Linux: mm/mmu_gather.c). */
-struct gather {
-    uint64_t pages;
-    va_t va[GATHER_PAGES];
-    size_t frames;
-    pfn_t frame[GATHER_FRAMES];
 };
 
 struct kernel {
