@@ -59,7 +59,7 @@ static void cpu_start(const struct kernel *k, struct cpu *cpu)
     regs->cr0 |= CR0_WP;
     regs->cr4 |= CR4_PSE | CR4_PAE | CR4_PGE | CR4_SMEP | CR4_SMAP;
     regs->efer |= EFER_NXE;
-    regs->user = true;
+    regs->cpl = 3;
     cpu->current = NULL;
     mmu_load_cr3(cpu->mmu, k->root << PAGE_SHIFT);
 }
@@ -237,7 +237,7 @@ bool kernel_regs(const struct kernel *k, uint16_t pid, struct mmu_regs *regs)
         return false;
     *regs = *mmu_regs(k->cpus[0].mmu);
     regs->cr3 = p->root << PAGE_SHIFT;
-    regs->user = true;
+    regs->cpl = 3;
     return true;
 }
 

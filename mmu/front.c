@@ -143,7 +143,7 @@ static __attribute__((noinline)) bool region_learn(struct mmu *m, struct front_r
 {
     struct walk w;
     walk_read(m->ram, &m->regs, va, &w);
-    if (!w.present || w.to.page_size != PAGE_SIZE)
+    if (!w.present || w.to.page_size != PAGE_SIZE || m->regs.cr4 & CR4_CET)
         return false;
     for (unsigned i = 0; i + 1 < w.steps; i++)
         if (!(w.step[i].entry & PTE_A))
@@ -155,7 +155,7 @@ static __attribute__((noinline)) bool region_learn(struct mmu *m, struct front_r
     }
     uint32_t above = w.step[w.steps - 2].flags;
     r->table = entry_host(m, w.step[w.steps - 1].pa & ~PAGE_MASK);
-    r->keep = PTE_FRAME | walk_leaf_bits(&m->regs) | (above & (TLB_WRITE | TLB_USER));
+    r->keep = PTE_FRAME | PTE_PAT | walk_leaf_bits(&m->regs) | (above & (TLB_WRITE | TLB_USER));
     r->exec = above & TLB_EXEC;
     r->number = (va >> REGION_SHIFT) + 1;
     return true;

@@ -93,6 +93,7 @@ struct mmu *mmu_new(struct env *env, struct ram *ram, const struct mmu_config *c
     m->regs = (struct mmu_regs){.cr0 = CR0_WP,
                                 .cr4 = CR4_PAE | CR4_PGE,
                                 .efer = EFER_NXE,
+                                .pat = PAT_RESET,
                                 .maxphyaddr = config->maxphyaddr};
     if (!levels_init(m) || !psc_init(&m->psc, env->arena, config->psc_entries))
         return NULL;
@@ -353,8 +354,9 @@ static bool cached_judge(struct mmu *m, const struct piece *p, uint64_t *data,
                          struct mmu_fault *fault)
 {
     uint32_t flags = data_flags(*data);
-    if (!rights_allow(rights_of(&m->regs, p->how), flags))
-        return raise_pf(m, p, pf_error(&m->regs, p->how, true, false), flags_size(flags), fault);
+    uint32_t error;
+    if (!rights_judge(&m->regs, p->how, flags, &error))
+        return raise_pf(m, p, error, flags_size(flags), fault);
     if (p->how == ACCESS_WRITE && !(flags & TLB_DIRTY))
         return dirty_walk(m, p, data, fault);
     return true;
@@ -367,14 +369,14 @@ static void access_count(struct mmu *m, const struct piece *p)
     m->count.stores += p->how == ACCESS_WRITE;
     m->count.fetches += p->how == ACCESS_FETCH;
     EMIT(m->env, access, .va = p->va, .length = p->length, .how = (ev_enum)p->how,
-         .user = m->regs.user);
+         .user = mmu_user(&m->regs));
 }
 
 static bool translate_data(struct mmu *m, const struct piece *p, uint64_t *data,
                            struct mmu_fault *fault)
 {
     if (!va_canonical(p->va, mmu_levels(&m->regs)))
-        return raise_fault(m, p, VECTOR_GP, 0, 0, fault);
+        return raise_fault(m, p, canonical_vector(&m->regs), 0, 0, fault);
     if (lookup(m, p->va, data))
         return cached_judge(m, p, data, fault);
     if (!walk_page(m, p, data, fault))
@@ -392,7 +394,7 @@ bool mmu_translate(struct mmu *m, const struct piece *p, pa_t *pa, struct mmu_fa
     if (!translate_data(m, p, &data, fault))
         return false;
     uint64_t inside = ((uint64_t)1 << size_shift(flags_size(data_flags(data)))) - 1;
-    *pa = (data & ~PAGE_MASK) | (p->va & inside);
+    *pa = (data & PTE_FRAME) | (p->va & inside);
     return true;
 }
 
@@ -414,7 +416,8 @@ static void copy(struct mmu *m, const struct piece *p, pa_t pa, uint8_t *buf)
     mmu_data(m, p, pa);
 }
 
-/* Up to one page, so it lies in one or two of them; both are translated before a byte moves. */
+/* Up to one page, so it lies in one or two of them; both are translated before a byte moves. All
+ * addresses are looked at before any is translated: #GP comes before #PF. */
 static bool access_short(struct mmu *m, va_t va, uint8_t *buf, size_t n, enum access how,
                          struct mmu_fault *fault)
 {
@@ -422,6 +425,8 @@ static bool access_short(struct mmu *m, va_t va, uint8_t *buf, size_t n, enum ac
     struct piece piece[2] = {{va, first, how}, {va + first, n - first, how}};
     unsigned pieces = first < n ? 2 : 1;
     pa_t pa[2];
+    if (pieces == 2 && !va_canonical(piece[1].va, mmu_levels(&m->regs)))
+        return raise_fault(m, &piece[1], canonical_vector(&m->regs), 0, 0, fault);
     for (unsigned i = 0; i < pieces; i++)
         if (!mmu_translate(m, &piece[i], &pa[i], fault))
             return false;

@@ -67,14 +67,30 @@ struct mmu_config {
 #define CR4_PCIDE ((uint64_t)1 << 17)
 #define CR4_SMEP  ((uint64_t)1 << 20)
 #define CR4_SMAP  ((uint64_t)1 << 21)
+#define CR4_PKE   ((uint64_t)1 << 22)
+#define CR4_CET   ((uint64_t)1 << 23)
+#define CR4_PKS   ((uint64_t)1 << 24)
 #define EFER_NXE  ((uint64_t)1 << 11)
+#define PAT_RESET UINT64_C(0x0007040600070406) /* IA32_PAT after reset */
 
+/* The registers that paging looks at, and the mode that an access is made in. */
 struct mmu_regs {
     uint64_t cr0, cr3, cr4, efer;
-    bool user; /* CPL 3 */
-    bool ac;   /* EFLAGS.AC: supervisor may touch user pages although SMAP is on */
+    uint64_t pat;        /* IA32_PAT: eight memory types of 8 bits */
+    uint32_t pkru, pkrs; /* two bits for each of 16 keys: access disable, write disable */
     unsigned maxphyaddr;
+    uint8_t cpl;   /* 0 to 3; only 3 is user mode */
+    bool ac;       /* EFLAGS.AC: supervisor may touch user pages although SMAP is on */
+    bool implicit; /* the processor's own access to a system table: supervisor, whatever the CPL */
+    bool stack;    /* by SS, as PUSH and CALL do: #SS where it is not canonical */
+    bool shadow;   /* to a shadow stack, as CALL and RET do with CR4.CET */
 };
+
+/* Are accesses user-mode accesses? SDM vol. 3A, "Access Rights". */
+static inline bool mmu_user(const struct mmu_regs *regs)
+{
+    return regs->cpl == 3 && !regs->implicit;
+}
 
 /* 4, or 5 with CR4.LA57. */
 static inline unsigned mmu_levels(const struct mmu_regs *regs)
@@ -84,7 +100,7 @@ static inline unsigned mmu_levels(const struct mmu_regs *regs)
 
 /* ---- faults and translations ---- */
 
-enum { VECTOR_GP = 13, VECTOR_PF = 14 };
+enum { VECTOR_SS = 12, VECTOR_GP = 13, VECTOR_PF = 14 };
 
 struct mmu_fault {
     va_t va; /* the byte that faults: goes into CR2 */
@@ -94,17 +110,41 @@ struct mmu_fault {
     enum access access;
 };
 
-/* Rights of a translation, all levels taken together; also kept in TLB entries. Bits that an entry
- * of a table has too stand in the same place. */
+/* Rights of a translation, all levels taken together, and what else of the last entry matters; also
+ * kept in TLB entries. Bits 0 to 11 stand where an entry of a table has them; bits 12 to 23 are
+ * bits 52 to 63 of the entry, where there is no frame. */
 enum tlb_flag {
     TLB_EXEC = 1,
-    TLB_WRITE = 2,    /* PTE_RW */
-    TLB_USER = 4,     /* PTE_US */
-    TLB_2M = 8,       /* a 2 MiB page */
-    TLB_1G = 16,      /* a 1 GiB page */
-    TLB_DIRTY = 64,   /* PTE_D */
-    TLB_GLOBAL = 256, /* PTE_G */
+    TLB_WRITE = 2, /* PTE_RW */
+    TLB_USER = 4,  /* PTE_US */
+    TLB_PWT = 8,   /* PTE_PWT, PTE_PCD, PTE_PAT (of a large page too): an index into IA32_PAT */
+    TLB_PCD = 16,
+    TLB_DIRTY = 64, /* PTE_D */
+    TLB_PAT = 128,
+    TLB_GLOBAL = 256,    /* PTE_G */
+    TLB_SHADOW = 512,    /* a shadow-stack page: dirty, writable but for its own entry */
+    TLB_2M = 1 << 12,    /* a 2 MiB page */
+    TLB_1G = 1 << 13,    /* a 1 GiB page */
+    TLB_KEYS = 15 << 19, /* protection key */
 };
+#define TLB_KEY_SHIFT 19
+
+static inline unsigned tlb_key(uint32_t flags)
+{
+    return flags >> TLB_KEY_SHIFT & 15;
+}
+
+/* Memory types as IA32_PAT numbers them; 2 and 3 are reserved. */
+enum memory_type { MEMORY_UC, MEMORY_WC, MEMORY_WT = 4, MEMORY_WP, MEMORY_WB, MEMORY_UC_MINUS };
+
+/* The type that paging alone gives a page (the MTRRs are not modelled). SDM vol. 3A, "Paging and
+ * Memory Typing". */
+static inline enum memory_type mmu_memory_type(const struct mmu_regs *regs, uint32_t flags)
+{
+    unsigned index = (flags & TLB_PWT) / TLB_PWT + (flags & TLB_PCD) / TLB_PCD * 2 +
+                     (flags & TLB_PAT) / TLB_PAT * 4;
+    return (enum memory_type)(regs->pat >> 8 * index & 7);
+}
 
 struct translation {
     pa_t pa;

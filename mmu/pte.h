@@ -32,6 +32,7 @@
 
 #define PTE_FRAME      UINT64_C(0x000ffffffffff000)
 #define PTE_PKEY_SHIFT 59
+#define PTE_PKEY       ((pte_t)15 << PTE_PKEY_SHIFT) /* where the entry maps a page */
 
 #define TABLE_ENTRIES 512u
 #define LEVELS_MAX    5u
@@ -44,6 +45,7 @@
 #define PF_I    16u
 #define PF_PK   32u
 #define PF_SS   64u
+#define PF_SGX  0x8000u /* never raised: there is no enclave */
 
 /* Level 1 is the PT, 4 the PML4, 5 the PML5. */
 static inline unsigned va_index(va_t va, unsigned level)

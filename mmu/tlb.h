@@ -5,8 +5,8 @@
  *
  *   key   63 …                        2 1 0
  *         page number in its own size  size     0: the way is invalid
- *   data  63 …              12  11 …  0
- *         frame (4 KiB)         flags           enum tlb_flag
+ *   data  63 … 52  51 …       12  11 … 0
+ *         flags    frame (4 KiB)  flags    enum tlb_flag: an entry's own bits stand in their place
  *
  * A large page is held once, under its own size; the set is the page number in that size mod sets.
  * Each way also has a short tag of 16 bits; the short tags of a set stand together, so a set is
@@ -15,6 +15,7 @@
 #ifndef MEMWALK_MMU_TLB_H
 #define MEMWALK_MMU_TLB_H
 
+#include "mmu/pte.h"
 #include "mmu/repl.h"
 
 #ifdef __SSE2__
@@ -73,17 +74,17 @@ static inline vpn_t key_vpn(uint64_t key)
 
 static inline uint64_t data_make(pfn_t pfn, uint32_t flags)
 {
-    return pfn << PAGE_SHIFT | flags;
+    return (uint64_t)flags >> PAGE_SHIFT << 52 | pfn << PAGE_SHIFT | (flags & PAGE_MASK);
 }
 
 static inline pfn_t data_pfn(uint64_t data)
 {
-    return data >> PAGE_SHIFT;
+    return pte_pfn(data);
 }
 
 static inline uint32_t data_flags(uint64_t data)
 {
-    return (uint32_t)(data & PAGE_MASK);
+    return (uint32_t)(data >> 52 << PAGE_SHIFT | (data & PAGE_MASK));
 }
 
 /* Page number mod sets, without a division: the quotient is at most one too small, because a page

@@ -272,7 +272,7 @@ static void op_registers(struct group *g, struct rng *rng)
         else if (what == 3)
             regs->cr4 ^= CR4_PGE;
         else
-            regs->user = !regs->user;
+            regs->cpl ^= 3;
     }
 }
 

@@ -132,7 +132,7 @@ static bool kernel_walk(const struct rig *r, va_t va, struct walk *w, enum acces
     struct mmu_regs regs;
     uint32_t error;
     ck_assert(kernel_regs(r->k, 1, &regs));
-    regs.user = user;
+    regs.cpl = user ? 3 : 0;
     walk_read(r->ram, &regs, va, w);
     return walk_judge(w, &regs, how, &error);
 }

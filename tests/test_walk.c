@@ -75,7 +75,7 @@ static unsigned facts(const struct access_case *c, bool *user_page)
 /* -1: allowed, else the error code. */
 static int expected(const struct access_case *c)
 {
-    int how = (c->how == ACCESS_WRITE ? 2 : 0) | (c->regs.user ? 4 : 0);
+    int how = (c->how == ACCESS_WRITE ? 2 : 0) | (c->regs.cpl == 3 ? 4 : 0);
     if (c->how == ACCESS_FETCH && (bit(c->regs.efer, 11) || bit(c->regs.cr4, 20)))
         how |= 16;
     for (unsigned i = 0; i < c->entries; i++) {
@@ -88,7 +88,7 @@ static int expected(const struct access_case *c)
     unsigned known = facts(c, &user_page);
     for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
         const struct rule *r = &rules[i];
-        if (r->user_mode == c->regs.user && r->how == c->how && r->user_page == user_page)
+        if (r->user_mode == (c->regs.cpl == 3) && r->how == c->how && r->user_page == user_page)
             return known & r->clause[0] && known & r->clause[1] ? -1 : how | 1;
     }
     ck_abort_msg("no rule");
@@ -105,7 +105,7 @@ static struct mmu_regs regs_of(unsigned n)
     r.cr4 |= n & 4 ? (uint64_t)1 << 21 : 0;
     r.efer = n & 8 ? (uint64_t)1 << 11 : 0;
     r.ac = n & 16;
-    r.user = n & 32;
+    r.cpl = n & 32 ? 3 : 0;
     return r;
 }
 
@@ -134,11 +134,11 @@ static void judge(struct world *w, const struct access_case *c)
     int want = expected(c);
     if (allowed != (want == -1) || (!allowed && error != (uint32_t)want))
         ck_abort_msg("error %d, not %x: %llx %llx %llx %llx cr0 %llx cr4 %llx efer %llx ac %d "
-                     "user %d how %d",
+                     "cpl %d how %d",
                      want, error, (unsigned long long)c->entry[0], (unsigned long long)c->entry[1],
                      (unsigned long long)c->entry[2], (unsigned long long)c->entry[3],
                      (unsigned long long)c->regs.cr0, (unsigned long long)c->regs.cr4,
-                     (unsigned long long)c->regs.efer, c->regs.ac, c->regs.user, (int)c->how);
+                     (unsigned long long)c->regs.efer, c->regs.ac, c->regs.cpl, (int)c->how);
 }
 
 static void judge_all(struct world *w, struct access_case *c)
@@ -318,7 +318,7 @@ START_TEST(every_reserved_bit_of_every_level)
     struct mmu_config config = world_config();
     world_open(&w, &config, MIB);
     for (unsigned m = 0; m < ARRAY_LEN(maxphyaddr) * 2; m++) {
-        struct mmu_regs regs = {.cr3 = 0x1000, .cr4 = CR4_LA57, .user = true};
+        struct mmu_regs regs = {.cr3 = 0x1000, .cr4 = CR4_LA57, .cpl = 3};
         regs.efer = m % 2 ? EFER_NXE : 0;
         regs.maxphyaddr = maxphyaddr[m / 2];
         for (unsigned leaf = 1; leaf <= 3; leaf++)

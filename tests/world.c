@@ -30,7 +30,7 @@ void world_open(struct world *w, const struct mmu_config *config, uint64_t ram_b
     w->root = ROOT;
     w->next = (ROOT >> PAGE_SHIFT) + 1;
     mmu_load_cr3(w->mmu, ROOT);
-    mmu_regs(w->mmu)->user = true;
+    mmu_regs(w->mmu)->cpl = 3;
 }
 
 void world_close(struct world *w)

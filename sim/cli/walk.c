@@ -47,8 +47,7 @@ static void print_regs(const struct mmu_regs *r)
            "  CR0.WP %d  CR4.SMEP %d SMAP %d PGE %d LA57 %d  EFER.NXE %d"
            "  CPL %d\n",
            r->cr3, (r->cr0 & CR0_WP) != 0, (r->cr4 & CR4_SMEP) != 0, (r->cr4 & CR4_SMAP) != 0,
-           (r->cr4 & CR4_PGE) != 0, (r->cr4 & CR4_LA57) != 0, (r->efer & EFER_NXE) != 0,
-           r->user ? 3 : 0);
+           (r->cr4 & CR4_PGE) != 0, (r->cr4 & CR4_LA57) != 0, (r->efer & EFER_NXE) != 0, r->cpl);
 }
 
 static void print_steps(const struct walk *walk)
@@ -159,7 +158,7 @@ static int print_json(const struct look *look, const struct walk *walk, const st
     cli_json_hex(r, "cr3", regs->cr3);
     cli_json_hex(r, "cr4", regs->cr4);
     cli_json_hex(r, "efer", regs->efer);
-    cli_json_number(r, "cpl", regs->user ? 3 : 0);
+    cli_json_number(r, "cpl", regs->cpl);
     cJSON *entries = cJSON_AddArrayToObject(root, "entries");
     for (unsigned i = 0; i < walk->steps; i++) {
         char means[128];
@@ -191,7 +190,7 @@ static int print(struct look *look)
     const struct sim *s = look->session.sim;
     inspect_regs(s, 0, &regs);
     regs.cr3 = look->process.root;
-    regs.user = true;
+    regs.cpl = 3;
     if (!inspect_walk(s, look->process.pid, look->address, &walk))
         memset(&walk, 0, sizeof(walk));
     struct verdict v = judge(look, &walk, &regs);

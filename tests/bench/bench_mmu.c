@@ -133,7 +133,7 @@ static void machine_open(struct machine *m, struct tlb_config l1, struct tlb_con
     for (uint32_t i = 0; i < PAGES; i++)
         map(m->ram, BASE + i * PAGE_SIZE, 1024 + i, &next);
     mmu_load_cr3(m->mmu, CR3);
-    mmu_regs(m->mmu)->user = true;
+    mmu_regs(m->mmu)->cpl = 3;
 }
 
 static void machine_close(struct machine *m)
