@@ -19,6 +19,7 @@ int cli_access(int argc, char **argv);
 int cli_view(int argc, char **argv);
 int cli_record(int argc, char **argv);
 int cli_trace(int argc, char **argv);
+int cli_truth(int argc, char **argv);
 int cli_config(int argc, char **argv);
 int cli_events(int argc, char **argv);
 

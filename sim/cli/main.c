@@ -36,6 +36,7 @@ static const struct command commands[] = {
     {"view", cli_view, "the window: step through memory, forwards and back"},
     {"record", cli_record, "record the allocations of a real program as a trace"},
     {"trace", cli_trace, "check, count, convert and cut traces"},
+    {"truth", cli_truth, "replay as on a real Linux, and compare with what happened there"},
     {"config", cli_config, "the keys of the configuration"},
     {"events", cli_events, "the events of the log"},
     {"version", cli_version, "the version of memwalk"},
