@@ -44,6 +44,19 @@ check png-size test "$(size_of "$tmp/a.png")" = 1280x720
 check png-same cmp "$tmp/a.png" "$tmp/b.png"
 "$memwalk" view "$tmp/t.jsonl" --png "$tmp/c.png" --op 4 --size 1280x720
 check png-differs-elsewhere test "$(cmp -s "$tmp/a.png" "$tmp/c.png"; echo $?)" = 1
+check svg "$memwalk" view "$tmp/t.jsonl" --svg "$tmp/a.svg" --op 2 --step 9
+well_formed() { python3 -c 'import sys, xml.dom.minidom; xml.dom.minidom.parse(sys.argv[1])' "$1"; }
+check svg-well-formed well_formed "$tmp/a.svg"
+check svg-caption grep -q "view $tmp/t.jsonl --op 2 --step [0-9]*</text>" "$tmp/a.svg"
+check svg-shows-the-address grep -q '0x0000_5555_5555' "$tmp/a.svg"
+cp "$tmp/t.jsonl" "$tmp/a & <b>'s.jsonl"
+check svg-escapes "$memwalk" view "$tmp/a & <b>'s.jsonl" --svg "$tmp/b.svg" --op 1
+check svg-escapes-well well_formed "$tmp/b.svg"
+memwalk() { "$memwalk" "$@"; }
+again() { eval "$(sed -n 's|<desc>\(.*\)</desc>|\1|p' "$tmp/b.svg" | sed 's/&amp;/\&/g; s/&lt;/</g; s/&gt;/>/g') --svg $tmp/c.svg"; }
+check caption-is-a-command again "$tmp/b.svg"
+check caption-leads-back cmp "$tmp/b.svg" "$tmp/c.svg"
+check no-part-left test ! -e "$tmp/a.svg.part"
 for theme in dark light contrast; do
     check "png-$theme" "$memwalk" view "$tmp/t.jsonl" --png "$tmp/$theme.png" --theme $theme --scale 2
 done

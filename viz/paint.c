@@ -230,6 +230,18 @@ enum colour paint_owner(const struct paint *p, va_t va)
     return a ? C_MMAP : C_KERNEL;
 }
 
+/* A line below the panes: what a picture in a file must say about itself. Returns the height that
+ * is left above it. */
+static int paint_caption(struct paint *p, int w, int h)
+{
+    int high = paint_line(p, SIZE_SMALL) + paint_em(p, 3);
+    struct rect r = {paint_em(p, 6), h - high, w - 2 * paint_em(p, 6), paint_line(p, SIZE_SMALL)};
+    p->layer = LAYER_OVER;
+    paint_text(p, r, (struct style){FACE_MONO, SIZE_SMALL, C_DIM, ALIGN_LEFT}, p->view->caption);
+    p->layer = LAYER_PANES;
+    return h - high;
+}
+
 void paint_scene(struct scene *scene, const struct model *model, const struct view *view,
                  const struct metrics *metrics, int w, int h, struct layout *layout)
 {
@@ -242,6 +254,8 @@ void paint_scene(struct scene *scene, const struct model *model, const struct vi
                       .layout = layout,
                       .cpu = &model->cpu[model->cpu_now],
                       .pane = PANES};
+    if (view->caption[0])
+        layout_make(layout, w, paint_caption(&p, w, h), view->scale, view->hidden);
     thing_links(&p.links, model, p.cpu, view->selection);
     for (p.pane = 0; p.pane < PANES; p.pane++)
         if (layout->pane[p.pane].w > 0)

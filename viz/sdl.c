@@ -12,8 +12,10 @@
 #include <SDL.h>
 #include <SDL_image.h>
 #include <SDL_ttf.h>
+#include <errno.h>
 #include <fontconfig/fontconfig.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -572,9 +574,20 @@ void sdl_size(struct sdl *s, int *w, int *h)
 
 enum err sdl_save(struct sdl *s, const char *path, struct error *error)
 {
-    if (IMG_SavePNG(s->surface, path) != 0)
-        return error_set(error, ERR_IO, path, 0, NULL, "cannot be written: %s", SDL_GetError());
-    return ERR_NONE;
+    size_t room = strlen(path) + sizeof(".part");
+    char *part = malloc(room);
+    if (!part)
+        return error_set(error, ERR_MEMORY, path, 0, NULL, "no memory for its name");
+    snprintf(part, room, "%s.part", path);
+    const char *why = NULL;
+    if (IMG_SavePNG(s->surface, part) != 0)
+        why = SDL_GetError();
+    else if (rename(part, path) != 0)
+        why = strerror(errno);
+    if (why)
+        remove(part);
+    free(part);
+    return why ? error_set(error, ERR_IO, path, 0, NULL, "cannot be written: %s", why) : ERR_NONE;
 }
 
 void sdl_full_screen(struct sdl *s)

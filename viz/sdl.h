@@ -38,7 +38,7 @@ const struct metrics *sdl_metrics(struct sdl *);
 /* Pixels that a scene should have now. */
 void sdl_size(struct sdl *, int *w, int *h);
 void sdl_draw(struct sdl *, const struct scene *, enum theme);
-/* Of a picture: writes it to a file. */
+/* Of a picture: writes it to a PNG file, which appears whole or not at all. */
 enum err sdl_save(struct sdl *, const char *path, struct error *);
 
 /* The next input, waiting at most ms; false: there was none. */

@@ -23,8 +23,7 @@ struct view {
     const struct trace *trace;
     const struct config *config;
     const struct survey *survey;
-    const char *name;    /* of the trace, for the title */
-    const char *caption; /* configuration in a few words */
+    const char *name; /* of the trace, for the title */
     struct moment now;
     uint64_t ops;
     const uint8_t *kinds; /* of the events of op now.op; kinds[0 .. steps) */
@@ -44,6 +43,7 @@ struct view {
     char headline[512]; /* the newest event in a sentence */
     char chapter[320];  /* the op, and the part of the story that the event belongs to */
     char notice[160];   /* one line that says what just went wrong, or "" */
+    char caption[1024]; /* below all panes of a picture in a file, or "" */
 };
 
 #endif

@@ -6,6 +6,7 @@
 #include "viz/keys.h"
 #include "viz/paint.h"
 #include "viz/sdl.h"
+#include "viz/svg.h"
 #include "viz/travel.h"
 
 #include <inttypes.h>
@@ -95,6 +96,17 @@ static void draw(struct window *w)
     sdl_draw(w->sdl, &w->scene, w->view.theme);
     w->changed = false;
     w->frames++;
+}
+
+/* The command line that opens this very moment again. */
+static void caption(struct window *w, const char *command)
+{
+    struct moment now = w->view.now;
+    int n = snprintf(w->view.caption, sizeof(w->view.caption), "%s --op %" PRIu64, command,
+                     now.step ? now.op : now.op - (now.op > 0));
+    if (now.step && n > 0 && (size_t)n < sizeof(w->view.caption))
+        snprintf(w->view.caption + n, sizeof(w->view.caption) - (size_t)n, " --step %" PRIu64,
+                 now.step);
 }
 
 /* ---- actions ---- */
@@ -422,19 +434,38 @@ enum err viz_window(const struct viz_options *o, struct error *error)
     return err;
 }
 
+/* The picture of one moment, drawn in memory; w is to be closed by the caller, whatever happens. */
+static enum err picture(struct window *w, const struct viz_options *o, struct error *error)
+{
+    enum err err = window_open(w, o, error);
+    if (!err)
+        err = sdl_open_picture(&w->sdl, o->width, o->height, error);
+    if (err)
+        return err;
+    while (survey_run(w->travel.survey, 1000))
+        continue;
+    travel_to(&w->travel, o->at);
+    caption(w, o->command);
+    draw(w);
+    return ERR_NONE;
+}
+
 enum err viz_png(const struct viz_options *o, const char *path, struct error *error)
 {
     struct window w = {0};
-    enum err err = window_open(&w, o, error);
+    enum err err = picture(&w, o, error);
     if (!err)
-        err = sdl_open_picture(&w.sdl, o->width, o->height, error);
-    if (!err) {
-        while (survey_run(w.travel.survey, 1000))
-            continue;
-        travel_to(&w.travel, o->at);
-        draw(&w);
         err = sdl_save(w.sdl, path, error);
-    }
+    window_close(&w);
+    return err;
+}
+
+enum err viz_svg(const struct viz_options *o, const char *path, struct error *error)
+{
+    struct window w = {0};
+    enum err err = picture(&w, o, error);
+    if (!err)
+        err = svg_save(&w.scene, w.view.theme, w.view.caption, path, error);
     window_close(&w);
     return err;
 }

@@ -8,6 +8,7 @@ struct viz_options {
     const struct trace *trace; /* stays the caller's */
     const struct config *config;
     const char *name;    /* of the trace, for the title */
+    const char *command; /* the command line that opens this window, without the moment */
     struct moment at;    /* where to begin */
     int width, height;   /* pixels */
     int scale;           /* text size, 1000: 1× */
@@ -23,8 +24,10 @@ struct viz_options {
 
 /* Opens the window and stays until the person quits. ERR_IO: no display or no font. */
 enum err viz_window(const struct viz_options *, struct error *);
-/* Writes the picture of the moment to a PNG file; needs no display. */
+/* Write the picture of the moment, with a caption that says how to come back to it, to a file which
+ * appears whole or not at all; they need no display. */
 enum err viz_png(const struct viz_options *, const char *path, struct error *);
+enum err viz_svg(const struct viz_options *, const char *path, struct error *);
 /* The names of the themes, ended by NULL. */
 const char *const *viz_themes(void);
 

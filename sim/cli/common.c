@@ -325,6 +325,35 @@ const char *cli_moment_text(const struct cli_session *s, char *text, size_t size
     return text;
 }
 
+/* One word for a shell: as it is where it is plain, else in quotes. */
+static void add_word(char *text, size_t size, const char *option, const char *word)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "_-./=,:+@%";
+    size_t at = strlen(text);
+    bool quote = !*word || word[strspn(word, plain)];
+    snprintf(text + at, size - at, " %s%s", option, quote ? "'" : "");
+    for (at = strlen(text); *word && at + 5 < size; word++) {
+        const char letter[] = {*word, '\0'};
+        snprintf(text + at, size - at, "%s", *word == '\'' ? "'\\''" : letter);
+        at += strlen(text + at);
+    }
+    snprintf(text + at, size - at, "%s", quote ? "'" : "");
+}
+
+const char *cli_again(const struct cli_options *o, char *text, size_t size)
+{
+    snprintf(text, size, "%s", o->command);
+    add_word(text, size, "", o->trace);
+    for (size_t i = 0; i < o->machines; i++)
+        add_word(text, size, "-m ", o->machine[i]);
+    if (*o->alloc)
+        add_word(text, size, "--", o->alloc);
+    for (size_t i = 0; i < o->settings; i++)
+        add_word(text, size, "-o ", o->setting[i]);
+    return text;
+}
+
 /* ---- printing ---- */
 
 const char *cli_grouped(uint64_t n, char *text)

@@ -81,6 +81,10 @@ bool cli_process(const struct cli_session *, const struct cli_options *, struct 
 /* "after op 3: p1 = malloc(24)" for headlines. */
 const char *cli_moment_text(const struct cli_session *, char *text, size_t size);
 
+/* The command line of this trace and machine, without a moment, as a shell takes it: "memwalk view
+ * traces/ls.jsonl.zst --alloc=best-fit"; cut where size is too small. */
+const char *cli_again(const struct cli_options *, char *text, size_t size);
+
 /* ---- printing ---- */
 
 /* 1234567 as "1,234,567"; text must hold 32 bytes. */

@@ -9,6 +9,7 @@
 
 enum {
     KEY_PNG = 0x400,
+    KEY_SVG,
     KEY_SIZE,
     KEY_SCALE,
     KEY_THEME,
@@ -19,11 +20,13 @@ enum {
 struct view_args {
     struct cli_options common;
     struct viz_options viz;
-    const char *png;
+    const char *png, *svg;
+    char command[800]; /* as the caption of a picture says it */
 };
 
 static const struct argp_option options[] = {
     {"png", KEY_PNG, "FILE", 0, "Write the picture to FILE instead of opening a window", 1},
+    {"svg", KEY_SVG, "FILE", 0, "The same as SVG, sharp at every size", 1},
     {"size", KEY_SIZE, "WxH", 0, "Pixels of window or picture (default 1600x900)", 1},
     {"scale", KEY_SCALE, "S", 0, "Size of text, 0.5 to 3 (default 1)", 1},
     {"theme", KEY_THEME, "NAME", 0, "dark, light or contrast (default dark)", 1},
@@ -76,6 +79,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_PNG:
         a->png = arg;
         return 0;
+    case KEY_SVG:
+        a->svg = arg;
+        return 0;
     case KEY_SIZE:
         parse_size(a, arg, state);
         return 0;
@@ -106,8 +112,9 @@ static const struct argp argp = {
     "TRACE",
     "Show a trace from malloc to frame in a window: play, step forward and back, go to "
     "any moment. In the window, ? shows all keys."
-    "\vWithout --op the window opens before the first op, and --png shows the end. The "
-    "picture of --op N is that just after it.",
+    "\vWithout --op the window opens before the first op, and --png and --svg show the end. The "
+    "picture of --op N is that just after it. Below a picture stands the command that opens the "
+    "window at its moment.",
     children,
     NULL,
     NULL};
@@ -116,7 +123,7 @@ static const struct argp argp = {
 static struct moment moment_of(const struct view_args *a)
 {
     if (!a->common.has_op)
-        return a->png ? (struct moment){UINT64_MAX, UINT64_MAX} : (struct moment){1, 0};
+        return a->png || a->svg ? (struct moment){UINT64_MAX, UINT64_MAX} : (struct moment){1, 0};
     if (!a->common.op)
         return (struct moment){1, 0};
     return (struct moment){a->common.op, a->common.step ? a->common.step : UINT64_MAX};
@@ -136,7 +143,14 @@ static int show(struct view_args *a, const struct trace *trace)
     a->viz.config = &config;
     a->viz.name = trace->header.name;
     a->viz.at = moment_of(a);
-    enum err err = a->png ? viz_png(&a->viz, a->png, &error) : viz_window(&a->viz, &error);
+    a->viz.command = cli_again(&a->common, a->command, sizeof(a->command));
+    enum err err = ERR_NONE;
+    if (a->png)
+        err = viz_png(&a->viz, a->png, &error);
+    if (!err && a->svg)
+        err = viz_svg(&a->viz, a->svg, &error);
+    if (!a->png && !a->svg)
+        err = viz_window(&a->viz, &error);
     a->viz.config = NULL; /* it ends here */
     return err ? cli_fail(&error) : STATUS_OK;
 }
