@@ -1,4 +1,6 @@
-/* frames.c: the buddy system, with bitmaps instead of lists because the lowest block is wanted. */
+/* frames.c: the buddy system. The lists are linked by frame numbers in the metadata of the first
+ * frame of each free block, so that a buddy is found and taken out in one step.
+ */
 #include "kernel/frames.h"
 
 #include "sim/base/arena.h"
@@ -7,91 +9,66 @@
 #include <stdio.h>
 
 #define LAST_ORDER (FRAME_ORDERS - 1)
-#define WORD_BITS  64u
 
-/* Where the bitmap of each order starts in frame_chunk.free. */
-static const unsigned bitmap_start[LAST_ORDER] = {0, 16, 24, 28, 30, 31, 32, 33, 34, 35};
+typedef unsigned long long ull;
 
-static unsigned bitmap_words(unsigned order)
+struct frame *frames_at(const struct frames *f, pfn_t pfn)
 {
-    unsigned bits = (unsigned)(CHUNK_FRAMES >> order);
-    return (bits + WORD_BITS - 1) / WORD_BITS;
+    if (pfn >= f->total)
+        return NULL;
+    struct frame_chunk *c = f->chunk[pfn / CHUNK_FRAMES];
+    return c ? &c->frame[pfn % CHUNK_FRAMES] : NULL;
 }
 
-static unsigned lowest_bit(uint64_t word)
+static pfn_t order_frames(unsigned order)
 {
-    return (unsigned)__builtin_ctzll((unsigned long long)word);
+    return (pfn_t)1 << order;
 }
 
-static void having_set(struct frames *f, unsigned order, uint64_t chunk)
+/* ---- one list ---- */
+
+/* The metadata that a link names; NULL: the end. */
+static struct frame *linked(const struct frames *f, uint32_t link)
 {
-    uint64_t word = chunk / WORD_BITS;
-    f->having[order][word] |= (uint64_t)1 << chunk % WORD_BITS;
-    f->lowest[order] = min_u64(f->lowest[order], word);
+    return link ? frames_at(f, link - 1) : NULL;
 }
 
-static void having_clear(struct frames *f, unsigned order, uint64_t chunk)
+static void block_add(struct frames *f, pfn_t pfn, unsigned order, bool at_end)
 {
-    f->having[order][chunk / WORD_BITS] &= ~((uint64_t)1 << chunk % WORD_BITS);
-}
-
-static bool having(const struct frames *f, unsigned order, uint64_t chunk)
-{
-    return f->having[order][chunk / WORD_BITS] >> chunk % WORD_BITS & 1;
-}
-
-/* The lowest chunk with a free block of this order; there is one. */
-static uint64_t lowest_chunk(struct frames *f, unsigned order)
-{
-    uint64_t word = f->lowest[order];
-    while (!f->having[order][word])
-        word++;
-    f->lowest[order] = word;
-    return word * WORD_BITS + lowest_bit(f->having[order][word]);
-}
-
-static bool bitmap_empty(const struct frame_chunk *c, unsigned order)
-{
-    for (unsigned i = 0; i < bitmap_words(order); i++)
-        if (c->free[bitmap_start[order] + i])
-            return false;
-    return true;
-}
-
-static bool block_is_free(const struct frames *f, pfn_t pfn, unsigned order)
-{
-    uint64_t chunk = pfn / CHUNK_FRAMES;
-    if (order == LAST_ORDER)
-        return having(f, order, chunk);
-    uint64_t bit = pfn % CHUNK_FRAMES >> order;
-    return f->chunk[chunk]->free[bitmap_start[order] + bit / WORD_BITS] >> bit % WORD_BITS & 1;
-}
-
-static void block_add(struct frames *f, pfn_t pfn, unsigned order)
-{
-    uint64_t chunk = pfn / CHUNK_FRAMES;
+    struct frame *frame = frames_at(f, pfn);
+    struct frame_list *list = &f->list[order];
+    uint32_t link = (uint32_t)pfn + 1;
+    frame->block = (uint8_t)(order + 1);
+    frame->prev = at_end ? list->last : 0;
+    frame->next = at_end ? 0 : list->first;
+    struct frame *before = linked(f, frame->prev);
+    struct frame *after = linked(f, frame->next);
+    *(before ? &before->next : &list->first) = link;
+    *(after ? &after->prev : &list->last) = link;
     f->blocks[order]++;
-    having_set(f, order, chunk);
-    if (order == LAST_ORDER)
-        return;
-    uint64_t bit = pfn % CHUNK_FRAMES >> order;
-    f->chunk[chunk]->free[bitmap_start[order] + bit / WORD_BITS] |= (uint64_t)1 << bit % WORD_BITS;
 }
 
 static void block_remove(struct frames *f, pfn_t pfn, unsigned order)
 {
-    uint64_t chunk = pfn / CHUNK_FRAMES;
+    struct frame *frame = frames_at(f, pfn);
+    struct frame_list *list = &f->list[order];
+    struct frame *before = linked(f, frame->prev);
+    struct frame *after = linked(f, frame->next);
+    *(before ? &before->next : &list->first) = frame->next;
+    *(after ? &after->prev : &list->last) = frame->prev;
+    frame->block = 0;
+    frame->next = frame->prev = 0;
     f->blocks[order]--;
-    if (order == LAST_ORDER) {
-        having_clear(f, order, chunk);
-        return;
-    }
-    struct frame_chunk *c = f->chunk[chunk];
-    uint64_t bit = pfn % CHUNK_FRAMES >> order;
-    c->free[bitmap_start[order] + bit / WORD_BITS] &= ~((uint64_t)1 << bit % WORD_BITS);
-    if (bitmap_empty(c, order))
-        having_clear(f, order, chunk);
 }
+
+/* Does a free block of this order begin at pfn? Only asked of chunks that have metadata. */
+static bool block_is_free(const struct frames *f, pfn_t pfn, unsigned order)
+{
+    const struct frame *frame = frames_at(f, pfn);
+    return frame && frame->block == order + 1;
+}
+
+/* ---- taking ---- */
 
 static bool chunk_make(struct frames *f, uint64_t chunk)
 {
@@ -100,22 +77,19 @@ static bool chunk_make(struct frames *f, uint64_t chunk)
     return f->chunk[chunk] != NULL;
 }
 
-/* The lowest free block of this order, which has one; taken off the bitmap. */
+/* The first free block of this order, which has one; taken out of its list. */
 static pfn_t block_pop(struct frames *f, unsigned order)
 {
-    uint64_t chunk = lowest_chunk(f, order);
-    if (!chunk_make(f, chunk))
-        return PFN_NONE;
-    pfn_t pfn = chunk * CHUNK_FRAMES;
-    if (order < LAST_ORDER) {
-        const uint64_t *word = &f->chunk[chunk]->free[bitmap_start[order]];
-        unsigned i = 0;
-        while (!word[i])
-            i++;
-        pfn += (pfn_t)(i * WORD_BITS + lowest_bit(word[i])) << order;
+    if (f->list[order].first) {
+        pfn_t pfn = f->list[order].first - 1;
+        block_remove(f, pfn, order);
+        return pfn;
     }
-    block_remove(f, pfn, order);
-    return pfn;
+    INVARIANT(order == LAST_ORDER && f->fresh < f->fresh_end);
+    if (!chunk_make(f, f->fresh))
+        return PFN_NONE;
+    f->blocks[order]--;
+    return f->fresh++ * CHUNK_FRAMES;
 }
 
 pfn_t frames_take(struct frames *f, unsigned order)
@@ -130,58 +104,52 @@ pfn_t frames_take(struct frames *f, unsigned order)
         return PFN_NONE;
     while (have > order) {
         have--;
-        block_add(f, pfn + ((pfn_t)1 << have), have); /* the upper half stays free */
+        block_add(f, pfn + order_frames(have), have, false); /* the upper half stays free */
     }
-    f->free -= (uint64_t)1 << order;
+    f->free -= order_frames(order);
     return pfn;
+}
+
+/* ---- giving back ---- */
+
+/* Could the block soon join twice? Then its buddy is in use, but the block that both would make
+ * has a free buddy (Linux: buddy_merge_likely). */
+static bool join_likely(const struct frames *f, pfn_t pfn, unsigned order)
+{
+    if (order + 1 >= LAST_ORDER)
+        return false;
+    pfn_t whole = pfn & ~order_frames(order);
+    return block_is_free(f, whole ^ order_frames(order + 1), order + 1);
 }
 
 void frames_give(struct frames *f, pfn_t pfn, unsigned order)
 {
-    INVARIANT(pfn >= f->reserved && pfn + ((pfn_t)1 << order) <= f->total);
-    f->free += (uint64_t)1 << order;
+    INVARIANT(pfn >= f->reserved && pfn + order_frames(order) <= f->total);
+    f->free += order_frames(order);
     while (order < LAST_ORDER) {
-        pfn_t buddy = pfn ^ ((pfn_t)1 << order);
+        pfn_t buddy = pfn ^ order_frames(order);
         if (!block_is_free(f, buddy, order))
             break;
         block_remove(f, buddy, order);
-        pfn &= ~((pfn_t)1 << order);
+        pfn &= ~order_frames(order);
         order++;
     }
-    block_add(f, pfn, order);
+    block_add(f, pfn, order, join_likely(f, pfn, order));
 }
 
-struct frame *frames_at(const struct frames *f, pfn_t pfn)
-{
-    if (pfn >= f->total)
-        return NULL;
-    struct frame_chunk *c = f->chunk[pfn / CHUNK_FRAMES];
-    return c ? &c->frame[pfn % CHUNK_FRAMES] : NULL;
-}
+/* ---- start ---- */
 
-/* Frees [start, end) in the largest aligned blocks. */
+/* Frees [start, end), which has metadata, in the largest aligned blocks, lowest first. */
 static void give_range(struct frames *f, pfn_t start, pfn_t end)
 {
     while (start < end) {
         unsigned order = LAST_ORDER;
-        while ((start & (((pfn_t)1 << order) - 1)) || start + ((pfn_t)1 << order) > end)
+        while ((start & (order_frames(order) - 1)) || start + order_frames(order) > end)
             order--;
-        f->free += (uint64_t)1 << order;
-        block_add(f, start, order);
-        start += (pfn_t)1 << order;
+        f->free += order_frames(order);
+        block_add(f, start, order, true);
+        start += order_frames(order);
     }
-}
-
-/* The bitmaps over chunks, in one piece. */
-static bool having_make(struct frames *f)
-{
-    uint64_t words = (f->chunks + WORD_BITS - 1) / WORD_BITS;
-    uint64_t *bits = arena_alloc(f->env->arena, FRAME_ORDERS * words * sizeof(uint64_t));
-    if (!bits)
-        return false;
-    for (unsigned i = 0; i < FRAME_ORDERS; i++)
-        f->having[i] = bits + i * words;
-    return true;
 }
 
 static void mark_reserved(struct frames *f)
@@ -203,81 +171,115 @@ struct frames *frames_new(struct env *env, pfn_t total, pfn_t reserved)
     f->reserved = reserved;
     f->chunks = (total + CHUNK_FRAMES - 1) / CHUNK_FRAMES;
     f->chunk = arena_alloc(env->arena, f->chunks * sizeof(struct frame_chunk *));
-    /* Chunks that are cut by a border are free in parts only, so they need their bitmaps now. */
-    if (!f->chunk || !having_make(f) || !chunk_make(f, (reserved - 1) / CHUNK_FRAMES) ||
-        !chunk_make(f, reserved / CHUNK_FRAMES) || !chunk_make(f, (total - 1) / CHUNK_FRAMES))
+    /* Chunks that are cut by a border are free in parts only, so they need metadata now. */
+    if (!f->chunk || !chunk_make(f, (reserved - 1) / CHUNK_FRAMES) ||
+        !chunk_make(f, reserved / CHUNK_FRAMES) ||
+        (total % CHUNK_FRAMES && !chunk_make(f, total / CHUNK_FRAMES)))
         return NULL;
     mark_reserved(f);
-    give_range(f, reserved, total);
+    f->fresh = reserved / CHUNK_FRAMES + 1;
+    f->fresh_end = max_u64(f->fresh, total / CHUNK_FRAMES);
+    f->blocks[LAST_ORDER] = f->fresh_end - f->fresh;
+    f->free = f->blocks[LAST_ORDER] * CHUNK_FRAMES;
+    give_range(f, reserved, min_u64(total, f->fresh * CHUNK_FRAMES));
+    give_range(f, min_u64(total, f->fresh_end * CHUNK_FRAMES), total);
     return f;
+}
+
+/* ---- fragmentation ---- */
+
+/* Free blocks that hold 2^order frames or more, each counted as so many of that order. */
+static uint64_t suitable_blocks(const struct frames *f, unsigned order)
+{
+    uint64_t suitable = 0;
+    for (unsigned i = order; i < FRAME_ORDERS; i++)
+        suitable += f->blocks[i] << (i - order);
+    return suitable;
+}
+
+int frames_fragmentation_index(const struct frames *f, unsigned order)
+{
+    uint64_t blocks = 0;
+    for (unsigned i = 0; i < FRAME_ORDERS; i++)
+        blocks += f->blocks[i];
+    if (!blocks)
+        return 0;
+    if (suitable_blocks(f, order))
+        return -1000;
+    return 1000 - (int)((1000 + f->free * 1000 / order_frames(order)) / blocks);
+}
+
+unsigned frames_unusable_index(const struct frames *f, unsigned order)
+{
+    if (!f->free)
+        return 1000;
+    return (unsigned)((f->free - (suitable_blocks(f, order) << order)) * 1000 / f->free);
 }
 
 /* ---- check ---- */
 
+#define WRONG(...)                                                                                 \
+    do {                                                                                           \
+        snprintf(why, size, __VA_ARGS__);                                                          \
+        return false;                                                                              \
+    } while (0)
+
 static bool block_check(const struct frames *f, pfn_t pfn, unsigned order, char *why, size_t size)
 {
-    pfn_t buddy = pfn ^ ((pfn_t)1 << order);
-    if (order < LAST_ORDER && block_is_free(f, buddy, order)) {
-        snprintf(why, size, "frames %#llx and %#llx: free buddies of order %u are not joined",
-                 (unsigned long long)pfn, (unsigned long long)buddy, order);
-        return false;
-    }
-    for (pfn_t i = pfn; i < pfn + ((pfn_t)1 << order); i++) {
-        if (frames_at(f, i)->use == FRAME_FREE && frames_at(f, i)->refs == 0)
-            continue;
-        snprintf(why, size, "frame %#llx is in use and in a free block", (unsigned long long)i);
-        return false;
+    pfn_t buddy = pfn ^ order_frames(order);
+    if (pfn & (order_frames(order) - 1) || pfn + order_frames(order) > f->total)
+        WRONG("frame %#llx: no block of order %u can begin here", (ull)pfn, order);
+    if (order < LAST_ORDER && block_is_free(f, buddy, order))
+        WRONG("frames %#llx and %#llx: free buddies of order %u are not joined", (ull)pfn,
+              (ull)buddy, order);
+    for (pfn_t i = pfn; i < pfn + order_frames(order); i++) {
+        const struct frame *frame = frames_at(f, i);
+        if (frame->use != FRAME_FREE || frame->refs)
+            WRONG("frame %#llx is in use and in a free block", (ull)i);
+        if (i > pfn && frame->block)
+            WRONG("frame %#llx begins a free block inside another", (ull)i);
     }
     return true;
 }
 
-/* Every free block of one chunk, *count frames in all; -1 where something is wrong. */
-static bool chunk_check(const struct frames *f, uint64_t chunk, uint64_t blocks[], char *why,
-                        size_t size)
+/* Every block of one list; each is linked back to the one before it. */
+static bool list_check(const struct frames *f, unsigned order, char *why, size_t size)
 {
-    uint64_t free = 0, marked = 0;
-    for (unsigned order = 0; order < LAST_ORDER; order++) {
-        for (pfn_t i = 0; i < CHUNK_FRAMES >> order; i++) {
-            pfn_t pfn = chunk * CHUNK_FRAMES + (i << order);
-            if (!block_is_free(f, pfn, order))
-                continue;
-            blocks[order]++;
-            free += (uint64_t)1 << order;
-            if (!block_check(f, pfn, order, why, size))
-                return false;
-        }
+    uint64_t blocks = order == LAST_ORDER ? f->fresh_end - f->fresh : 0;
+    uint32_t before = 0;
+    for (uint32_t link = f->list[order].first; link; link = frames_at(f, link - 1)->next) {
+        const struct frame *frame = linked(f, link);
+        if (!frame || frame->block != order + 1 || frame->prev != before)
+            WRONG("order %u: the list is broken at frame %#llx", order, (ull)link - 1);
+        if (!block_check(f, link - 1, order, why, size))
+            return false;
+        before = link;
+        blocks++;
     }
-    if (having(f, LAST_ORDER, chunk))
-        free += CHUNK_FRAMES;
-    for (pfn_t i = 0; i < CHUNK_FRAMES; i++)
-        marked +=
-            chunk * CHUNK_FRAMES + i < f->total && f->chunk[chunk]->frame[i].use == FRAME_FREE;
-    if (free != marked)
-        snprintf(why, size, "frames from %#llx: %llu in free blocks, %llu marked free",
-                 (unsigned long long)(chunk * CHUNK_FRAMES), (unsigned long long)free,
-                 (unsigned long long)marked);
-    return free == marked;
+    if (f->list[order].last != before)
+        WRONG("order %u: the list does not end where it says", order);
+    if (blocks != f->blocks[order])
+        WRONG("order %u: %llu free blocks, counted %llu", order, (ull)blocks,
+              (ull)f->blocks[order]);
+    return true;
 }
 
 bool frames_check(const struct frames *f, char *why, size_t size)
 {
-    uint64_t blocks[FRAME_ORDERS] = {0};
-    uint64_t free = 0;
-    for (uint64_t i = 0; i < f->chunks; i++) {
-        blocks[LAST_ORDER] += having(f, LAST_ORDER, i);
-        if (f->chunk[i] && !chunk_check(f, i, blocks, why, size))
-            return false;
-    }
+    uint64_t free = 0, marked = 0;
     for (unsigned i = 0; i < FRAME_ORDERS; i++) {
-        free += blocks[i] << i;
-        if (blocks[i] == f->blocks[i])
-            continue;
-        snprintf(why, size, "order %u: %llu free blocks, counted %llu", i,
-                 (unsigned long long)blocks[i], (unsigned long long)f->blocks[i]);
-        return false;
+        if (!list_check(f, i, why, size))
+            return false;
+        free += f->blocks[i] << i;
     }
+    for (uint64_t i = 0; i < f->chunks; i++) {
+        for (pfn_t pfn = i * CHUNK_FRAMES; f->chunk[i] && pfn < (i + 1) * CHUNK_FRAMES; pfn++)
+            marked += pfn < f->total && frames_at(f, pfn)->use == FRAME_FREE;
+    }
+    marked += (f->fresh_end - f->fresh) * CHUNK_FRAMES;
     if (free != f->free)
-        snprintf(why, size, "%llu frames free, counted %llu", (unsigned long long)free,
-                 (unsigned long long)f->free);
-    return free == f->free;
+        WRONG("%llu frames free, counted %llu", (ull)free, (ull)f->free);
+    if (free != marked)
+        WRONG("%llu frames in free blocks, %llu marked free", (ull)free, (ull)marked);
+    return true;
 }

@@ -1,21 +1,21 @@
 /* frames.h: physical memory as the kernel sees it: which frames are free, and what the others hold.
  *
- * A buddy system: free memory lies in aligned blocks of 2^order frames, order 0 to 10; a block that
- * is too large is halved until it fits, and a freed block joins its buddy as long as that is free.
- * The lowest block of the smallest sufficient order is taken, so that a run is deterministic and
- * its picture reads from left to right. (Linux: mm/page_alloc.c, which takes the last one freed.)
+ * A buddy system (Linux: mm/page_alloc.c): free memory lies in aligned blocks of 2^order frames,
+ * order 0 to 10, in one list for each order. A block that is too large is halved until it fits, the
+ * lower half going on, the upper half into its list; a freed block joins its buddy as long as that
+ * is free. What was freed last is taken first, because its bytes are still in the caches; but a
+ * block whose next larger buddy is free goes to the end of its list, because it may soon grow.
  *
- *   chunk: 1024 frames = one block of order 10. Bitmaps and metadata of a chunk are only made when
- *   a frame of it is taken for the first time, so 24 GiB of RAM cost nothing until they are used.
+ *   chunk: 1024 frames = one block of order 10. Metadata of a chunk are only made when a frame of
+ *   it is taken for the first time, so 24 GiB of RAM cost nothing until they are used; whole chunks
+ *   that nobody had yet are the end of the list of order 10, lowest first.
  */
 #ifndef MEMWALK_KERNEL_FRAMES_H
 #define MEMWALK_KERNEL_FRAMES_H
 
 #include "kernel/kernel.h"
 
-#define FRAME_ORDERS 11u
 #define CHUNK_FRAMES ((pfn_t)1 << (FRAME_ORDERS - 1))
-#define CHUNK_WORDS  36u /* bitmaps of orders 0 to 9: 16 + 8 + 4 + 2 + 6 × 1 words */
 
 /* What is known of a frame (Linux: struct page). */
 struct frame {
@@ -28,11 +28,21 @@ struct frame {
     bool alone;    /* of an anonymous page: never shared since it was made or last copied */
     bool cached;   /* also held by a shared memory object */
     bool lazy;     /* MADV_FREE: worth nothing unless it is written again */
+    /* Of a page: which entries map it (rmap.h). */
+    uint64_t mapping;       /* one of them */
+    struct mappings *other; /* the rest */
+    /* Of a free block, in its first frame. */
+    uint8_t block;       /* its order + 1; 0: no block begins here */
+    uint32_t next, prev; /* in the list of its order: frame number + 1, 0: none */
 };
 
 struct frame_chunk {
-    uint64_t free[CHUNK_WORDS];
     struct frame frame[CHUNK_FRAMES];
+};
+
+/* The free blocks of one order; frame numbers + 1. */
+struct frame_list {
+    uint32_t first, last;
 };
 
 struct frames {
@@ -41,10 +51,10 @@ struct frames {
     pfn_t reserved; /* frames [0, reserved) were never free */
     uint64_t free;
     uint64_t blocks[FRAME_ORDERS]; /* free blocks of each order */
+    struct frame_list list[FRAME_ORDERS];
     uint64_t chunks;
-    struct frame_chunk **chunk;     /* NULL: all free, or all reserved */
-    uint64_t *having[FRAME_ORDERS]; /* bit per chunk: it has a free block of this order */
-    uint64_t lowest[FRAME_ORDERS];  /* words of having[] below this one are 0 */
+    uint64_t fresh, fresh_end;  /* chunks [fresh, fresh_end) are free and were never used */
+    struct frame_chunk **chunk; /* NULL: all free, or all reserved */
 };
 
 /* total > reserved > 0. NULL: no memory. */
@@ -52,10 +62,18 @@ struct frames *frames_new(struct env *, pfn_t total, pfn_t reserved);
 /* An aligned block of 2^order frames, PFN_NONE: none free, or no memory for its metadata. Its
  * frames are still marked FRAME_FREE: the caller says what they are for. */
 pfn_t frames_take(struct frames *, unsigned order);
+/* The frames are marked FRAME_FREE. */
 void frames_give(struct frames *, pfn_t, unsigned order);
 /* The metadata of a frame, or NULL where its chunk was never used. */
 struct frame *frames_at(const struct frames *, pfn_t);
 /* Free blocks sorted out: disjoint, joined where they can be, counted right, marked free. */
 bool frames_check(const struct frames *, char *why, size_t size);
+
+/* Why an allocation of 2^order frames fails, in thousandths: towards 0 for lack of memory, towards
+ * 1000 by fragmentation; -1000: it does not fail (Linux: __fragmentation_index in mm/vmstat.c). */
+int frames_fragmentation_index(const struct frames *, unsigned order);
+/* How much of the free memory is of no use for 2^order frames, in thousandths (Linux:
+ * unusable_free_index). */
+unsigned frames_unusable_index(const struct frames *, unsigned order);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "kernel/pgtable.h"
 #include "kernel/process.h"
+#include "kernel/rmap.h"
 #include "sim/base/arena.h"
 #include "sim/base/check.h"
 
@@ -230,6 +231,25 @@ uint64_t kernel_free_blocks(const struct kernel *k, unsigned order)
     return order < FRAME_ORDERS ? k->frames->blocks[order] : 0;
 }
 
+int kernel_fragmentation_index(const struct kernel *k, unsigned order)
+{
+    return frames_fragmentation_index(k->frames, order);
+}
+
+unsigned kernel_unusable_index(const struct kernel *k, unsigned order)
+{
+    return frames_unusable_index(k->frames, order);
+}
+
+bool kernel_mapping(const struct kernel *k, pfn_t pfn, size_t i, uint16_t *pid, va_t *va)
+{
+    const struct frame *frame = frames_at(k->frames, pfn);
+    mapping_t m = frame ? rmap_at(frame, i) : 0;
+    *pid = mapping_pid(m);
+    *va = mapping_va(m);
+    return m;
+}
+
 bool kernel_regs(const struct kernel *k, uint16_t pid, struct mmu_regs *regs)
 {
     const struct process *p = process_find(k, pid);
@@ -277,6 +297,16 @@ static void census_ref(struct census *c, pfn_t pfn)
     c->mix += mix_of(pfn);
 }
 
+/* Does the reverse map of the frame know this entry? */
+static bool mapped_back(const struct census *c, const struct frame *frame, va_t va)
+{
+    mapping_t wanted = mapping_make(c->p->pid, va), m;
+    for (size_t i = 0; (m = rmap_at(frame, i)); i++)
+        if (m == wanted)
+            return true;
+    return c->k->mappings_lost && rmap_count(frame) < frame->refs;
+}
+
 /* One entry of level 1 of a process against its area and its frame. */
 static bool page_check(struct census *c, va_t va, pte_t entry)
 {
@@ -301,6 +331,9 @@ static bool page_check(struct census *c, va_t va, pte_t entry)
         WRONG(c, "frame %#llx: says %u %#llx, mapped by pid %u at %#llx", (ull)pte_pfn(entry),
               frame->pid, (ull)frame->va, c->p->pid, (ull)va);
     c->resident += pte_pfn(entry) != c->k->zero;
+    if (pte_pfn(entry) != c->k->zero && !mapped_back(c, frame, va))
+        WRONG(c, "frame %#llx: the reverse map does not know page %#llx of pid %u",
+              (ull)pte_pfn(entry), (ull)va, c->p->pid);
     census_ref(c, pte_pfn(entry));
     return true;
 }
@@ -396,6 +429,10 @@ static bool refs_check(struct census *c)
         if (frame->use > FRAME_RESERVED && !frame->refs && !frame->cached && !root)
             WRONG(c, "frame %#llx (%s) is lost: nothing maps it", (ull)pfn,
                   frame_use_name[frame->use]);
+        if (frame->use != FRAME_TABLE && pfn != c->k->zero && rmap_count(frame) != frame->refs &&
+            !c->k->mappings_lost)
+            WRONG(c, "frame %#llx: %u entries map it, the reverse map has %zu", (ull)pfn,
+                  frame->refs, rmap_count(frame));
     }
     if (refs != c->refs || mix != c->mix)
         WRONG(c, "%llu entries map frames, counted %llu", (ull)c->refs, (ull)refs);

@@ -85,6 +85,8 @@ enum fault_outcome kernel_fault(struct kernel *, struct cpu *, const struct mmu_
 
 /* ---- inspection: copies out, changes nothing ---- */
 
+#define FRAME_ORDERS 11u /* free blocks have 2^0 to 2^10 frames */
+
 struct area_info {
     va_t start, end;
     uint32_t prot;     /* LX_PROT_ */
@@ -153,6 +155,13 @@ void kernel_frame(const struct kernel *, pfn_t, struct frame_info *);
 uint64_t kernel_frames_free(const struct kernel *);
 /* Free blocks of 2^order frames, order 0 to 10, as /proc/buddyinfo counts them. */
 uint64_t kernel_free_blocks(const struct kernel *, unsigned order);
+/* Why 2^order frames cannot be had, in thousandths: towards 0 for lack of memory, towards 1000 by
+ * fragmentation; -1000: they can (/sys/kernel/debug/extfrag/extfrag_index). */
+int kernel_fragmentation_index(const struct kernel *, unsigned order);
+/* Part of the free memory that is of no use for 2^order frames, in thousandths (unusable_index). */
+unsigned kernel_unusable_index(const struct kernel *, unsigned order);
+/* The entries that map a frame, by the reverse map: number i, false beyond the last. */
+bool kernel_mapping(const struct kernel *, pfn_t, size_t i, uint16_t *pid, va_t *va);
 /* Registers as the process would have them: for walks through any process's tables. */
 bool kernel_regs(const struct kernel *, uint16_t pid, struct mmu_regs *);
 

@@ -3,6 +3,7 @@
  */
 #include "kernel/pgtable.h"
 
+#include "kernel/rmap.h"
 #include "sim/base/check.h"
 
 #define DIRECT_MAP   UINT64_C(0xffff888000000000) /* all of RAM (Linux: page_offset_base) */
@@ -20,6 +21,10 @@ static void count_page(struct kernel *k, struct process *p, pte_t entry, va_t va
     if (p && pte_pfn(entry) != k->zero) {
         p->resident += (uint64_t)(int64_t)sign;
         p->resident_peak = max_u64(p->resident_peak, p->resident);
+        if (sign < 0)
+            rmap_remove(k->env, frame, p->pid, va);
+        else if (!rmap_add(k->env, frame, p->pid, va))
+            k->mappings_lost++;
     }
     if (p && sign > 0 && frame->refs == 1 && frame->use == FRAME_ANON) {
         frame->va = va;

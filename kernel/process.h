@@ -32,8 +32,9 @@ struct kernel {
     struct kernel_config config;
     struct kernel_counters counters;
     struct frames *frames;
-    pfn_t root; /* the kernel half alone: CR3 where no process runs */
-    pfn_t zero; /* the frame of zeroes that all untouched pages share when read */
+    pfn_t root;             /* the kernel half alone: CR3 where no process runs */
+    uint64_t mappings_lost; /* entries that the reverse map had no memory for */
+    pfn_t zero;             /* the frame of zeroes that all untouched pages share when read */
     struct process **process;
     size_t process_count, process_capacity;
     uint16_t next_pid;

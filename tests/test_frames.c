@@ -36,16 +36,78 @@ static void mark(const struct world *w, pfn_t pfn, unsigned order, uint8_t use)
         frames_at(w->f, i)->use = use;
 }
 
-START_TEST(lowest_first)
+START_TEST(memory_never_used_goes_lowest_first)
 {
     struct world w;
-    open_world(&w, TOTAL, RESERVED);
+    open_world(&w, 4096, RESERVED);
     check(&w);
-    ck_assert_uint_eq(w.f->free, TOTAL - RESERVED);
-    for (pfn_t i = 0; i < 4; i++) /* 100 is a multiple of 4 but not of 8 */
-        ck_assert_uint_eq(frames_take(w.f, 0), RESERVED + i);
-    frames_give(w.f, RESERVED + 1, 0);
-    ck_assert_uint_eq(frames_take(w.f, 0), RESERVED + 1);
+    ck_assert_uint_eq(w.f->free, 4096 - RESERVED);
+    for (pfn_t i = RESERVED; i < 4096; i++) /* 100 is a multiple of 4 but not of 8 */
+        ck_assert_uint_eq(frames_take(w.f, 0), i);
+    arena_destroy(w.env.arena);
+}
+END_TEST
+
+/* Odd frames have no free buddy: they are taken in the order in which a stack would give them. */
+START_TEST(last_freed_first)
+{
+    struct world w;
+    open_world(&w, 2048, 1024);
+    for (pfn_t i = 0; i < 1024; i++)
+        mark(&w, frames_take(w.f, 0), 0, FRAME_ANON);
+    static const pfn_t freed[] = {1101, 1033, 1205, 1077};
+    for (size_t i = 0; i < ARRAY_LEN(freed); i++) {
+        mark(&w, freed[i], 0, FRAME_FREE);
+        frames_give(w.f, freed[i], 0);
+    }
+    check(&w);
+    for (size_t i = ARRAY_LEN(freed); i-- > 0;)
+        ck_assert_uint_eq(frames_take(w.f, 0), freed[i]);
+    arena_destroy(w.env.arena);
+}
+END_TEST
+
+/* 1040 and 1041 are free as a pair, so 1042, once free, waits at the end for 1043. */
+START_TEST(a_block_that_may_grow_waits)
+{
+    struct world w;
+    open_world(&w, 2048, 1024);
+    for (pfn_t i = 0; i < 1024; i++)
+        mark(&w, frames_take(w.f, 0), 0, FRAME_ANON);
+    static const pfn_t freed[] = {1040, 1041, 1101, 1042};
+    for (size_t i = 0; i < ARRAY_LEN(freed); i++) {
+        mark(&w, freed[i], 0, FRAME_FREE);
+        frames_give(w.f, freed[i], 0);
+    }
+    check(&w);
+    ck_assert_uint_eq(frames_take(w.f, 0), 1101);
+    ck_assert_uint_eq(frames_take(w.f, 0), 1042);
+    ck_assert_uint_eq(frames_take(w.f, 0), 1040);
+    arena_destroy(w.env.arena);
+}
+END_TEST
+
+/* Every second frame of 1024 free: 512 blocks of one frame, nothing larger. */
+START_TEST(fragmentation)
+{
+    struct world w;
+    open_world(&w, 2048, 1024);
+    ck_assert_int_eq(frames_fragmentation_index(w.f, 10), -1000);
+    ck_assert_uint_eq(frames_unusable_index(w.f, 10), 0);
+    for (pfn_t i = 0; i < 1024; i++)
+        mark(&w, frames_take(w.f, 0), 0, FRAME_ANON);
+    ck_assert_int_eq(frames_fragmentation_index(w.f, 0), 0);
+    for (pfn_t i = 1024; i < 2048; i += 2) {
+        mark(&w, i, 0, FRAME_FREE);
+        frames_give(w.f, i, 0);
+    }
+    ck_assert_int_eq(frames_fragmentation_index(w.f, 0), -1000);
+    ck_assert_int_eq(frames_fragmentation_index(w.f, 3), 1000 - (1000 + 64000) / 512);
+    ck_assert_uint_eq(frames_unusable_index(w.f, 0), 0);
+    ck_assert_uint_eq(frames_unusable_index(w.f, 1), 1000);
+    mark(&w, 1025, 0, FRAME_FREE);
+    frames_give(w.f, 1025, 0); /* one pair among 513 free frames */
+    ck_assert_uint_eq(frames_unusable_index(w.f, 1), 511 * 1000 / 513);
     arena_destroy(w.env.arena);
 }
 END_TEST
@@ -180,5 +242,6 @@ START_TEST(checker_sees)
 }
 END_TEST
 
-TEST_MAIN("frames", lowest_first, splits_and_joins, nothing_left, random_against_list,
-          large_memory_costs_nothing, no_memory_for_metadata, checker_sees)
+TEST_MAIN("frames", memory_never_used_goes_lowest_first, last_freed_first,
+          a_block_that_may_grow_waits, fragmentation, splits_and_joins, nothing_left,
+          random_against_list, large_memory_costs_nothing, no_memory_for_metadata, checker_sees)
