@@ -7,6 +7,8 @@
  */
 #include "alloc/alloc.h"
 
+#include "alloc/mapped.h"
+#include "alloc/piece.h"
 #include "alloc/shadow.h"
 #include "sim/base/arena.h"
 #include "sim/base/check.h"
@@ -15,6 +17,8 @@
 #include <string.h>
 
 #define USUAL_ALIGNMENT 16u /* what malloc promises on x86-64 */
+/* Beyond this no request can be met, and below it no sum of sizes can wrap. */
+#define REQUEST_MAX ((uint64_t)1 << 62)
 
 const char *const probe_verdict_name[PROBE_VERDICTS] = {
     [PROBE_TAKE] = "taken",    [PROBE_TOO_SMALL] = "too small", [PROBE_WORSE] = "worse",
@@ -56,6 +60,7 @@ void heap_destroy(struct heap *h)
         return;
     struct arena *arena = h->env->arena;
     shadow_destroy(h->shadow, arena);
+    arena_free(arena, h->piece, h->piece_room * sizeof(h->piece[0]));
     arena_free(arena, h->state, h->ops->state_size);
     arena_free(arena, h, sizeof(*h));
 }
@@ -72,7 +77,8 @@ struct heap *heap_new(struct env *env, const struct user *user, const struct all
     h->config = *config;
     h->state = arena_alloc(env->arena, ops->state_size);
     h->shadow = shadow_new(env->arena);
-    if (h->state && h->shadow && shadow_reserve(h->shadow, env->arena) && ops->init(h) == 0)
+    if (h->state && h->shadow && shadow_reserve(h->shadow, env->arena) &&
+        (!ops->init || ops->init(h) == 0))
         return h;
     heap_destroy(h);
     return NULL;
@@ -87,10 +93,20 @@ static void call_begin(struct heap *h)
     h->env->cycle += h->config.cost_cycles;
 }
 
+/* After damage: everything in order again, as the shadow knows it. */
+static bool mend(struct heap *h)
+{
+    if (h->misuse != MISUSE_CORRUPT || !h->ops->mend)
+        return false;
+    h->ops->mend(h);
+    if (h->ops->large_apart)
+        mapped_mend(h);
+    return true;
+}
+
 static void call_end(struct heap *h)
 {
-    if (h->misuse == MISUSE_CORRUPT && h->ops->mend)
-        h->ops->mend(h);
+    mend(h);
 }
 
 /* The allocator gave out p (0: it could not): count it, remember it, tell it. */
@@ -103,7 +119,7 @@ static va_t hand_out(struct heap *h, va_t p, uint64_t request)
         return 0;
     }
     const struct heap_given *g = &h->given;
-    struct heap_block b = {p, g->chunk, g->size, request, h->env->op, BLOCK_LIVE};
+    struct heap_block b = {p, g->chunk, g->size, request, h->env->op, BLOCK_LIVE, g->mapped};
     if (g->mapped)
         b.kind = BLOCK_MAPPED;
     shadow_add(h->shadow, &b);
@@ -145,14 +161,55 @@ static bool ready(struct heap *h)
 
 /* ---- the family ---- */
 
-/* alignment 0: the usual one. Above the usual one it is a power of two. */
+/* Does this block get a mapping of its own? */
+static bool goes_apart(struct heap *h, uint64_t size)
+{
+    uint64_t threshold = h->config.mmap_threshold;
+    if (!h->ops->large_apart || !threshold)
+        return false;
+    EMIT(h->env, alloc_threshold, .size = size, .threshold = threshold, .mmap = size >= threshold);
+    return size >= threshold;
+}
+
+/* A block from the allocator or apart from it; 0: no memory. alignment 0: the usual one; above the
+ * usual one it is a power of two. */
+static va_t find_memory(struct heap *h, uint64_t alignment, uint64_t size)
+{
+    const struct alloc_ops *ops = h->ops;
+    bool apart = ops->large_apart;
+    uint64_t align = max_u64(alignment, USUAL_ALIGNMENT);
+    if (apart && (size > REQUEST_MAX || align > REQUEST_MAX))
+        return 0;
+    va_t p = 0;
+    bool large = goes_apart(h, size);
+    if (!large && align == USUAL_ALIGNMENT)
+        p = ops->malloc(h, size);
+    else if (!large && ops->memalign)
+        p = ops->memalign(h, align, size);
+    if (p || !apart || h->misuse == MISUSE_CORRUPT)
+        return p;
+    return mapped_new(h, size, align);
+}
+
+static va_t find_zeroes(struct heap *h, uint64_t count, uint64_t size)
+{
+    if (h->ops->calloc)
+        return h->ops->calloc(h, count, size);
+    va_t p = find_memory(h, 0, count * size);
+    if (p && !h->given.mapped) /* a fresh mapping is zero */
+        heap_fill(h, p, 0, count * size);
+    return p;
+}
+
 static va_t allocate(struct heap *h, uint64_t alignment, uint64_t size)
 {
     EMIT(h->env, alloc_request, .request = size, .alignment = alignment);
     va_t p = 0;
-    if (ready(h))
-        p = alignment > USUAL_ALIGNMENT ? h->ops->memalign(h, alignment, size)
-                                        : h->ops->malloc(h, size);
+    if (ready(h)) {
+        p = find_memory(h, alignment, size);
+        if (!p && mend(h))
+            p = find_memory(h, alignment, size);
+    }
     p = hand_out(h, p, size);
     call_end(h);
     return p;
@@ -172,10 +229,28 @@ va_t heap_calloc(struct heap *h, uint64_t count, uint64_t size)
     uint64_t bytes;
     bool fits = !__builtin_mul_overflow(count, size, &bytes);
     EMIT(h->env, alloc_request, .request = fits ? bytes : UINT64_MAX, .alignment = 0);
-    va_t p = fits && ready(h) ? h->ops->calloc(h, count, size) : 0;
+    va_t p = 0;
+    if (fits && ready(h)) {
+        p = find_zeroes(h, count, size);
+        if (!p && mend(h))
+            p = find_zeroes(h, count, size);
+    }
     p = hand_out(h, p, bytes);
     call_end(h);
     return p;
+}
+
+static bool lies_apart(const struct heap *h, va_t p)
+{
+    return h->ops->large_apart && shadow_find(h->shadow, p)->mapped;
+}
+
+static void give_up(struct heap *h, va_t p)
+{
+    if (lies_apart(h, p))
+        mapped_free(h, p);
+    else
+        h->ops->free(h, p);
 }
 
 static void release(struct heap *h, va_t p)
@@ -189,7 +264,7 @@ static void release(struct heap *h, va_t p)
     struct heap_block gone = *b;
     take_back(h, &gone);
     EMIT(h->env, alloc_free, .pointer = p, .chunk = gone.chunk, .size = gone.size);
-    h->ops->free(h, p);
+    give_up(h, p);
     call_end(h);
 }
 
@@ -198,6 +273,27 @@ void heap_free(struct heap *h, va_t p)
     call_begin(h);
     if (p)
         release(h, p);
+}
+
+/* Where the allocator has no realloc of its own. */
+static va_t resize_simply(struct heap *h, va_t p, uint64_t size)
+{
+    const struct heap_block *b = shadow_find(h->shadow, p);
+    uint64_t usable = h->ops->usable ? h->ops->usable(h, p) : b->chunk + b->size - p;
+    if (size > usable || size < usable / 2)
+        return heap_move(h, p, usable, size);
+    h->how = RESIZE_SAME;
+    struct heap_given given = {b->chunk, b->size, b->chunk + b->size - p, false};
+    return heap_give(h, given, p, USUAL_ALIGNMENT, p);
+}
+
+static va_t find_resized(struct heap *h, va_t p, uint64_t size)
+{
+    if (h->ops->large_apart && size > REQUEST_MAX)
+        return 0;
+    if (lies_apart(h, p))
+        return mapped_resize(h, p, size);
+    return h->ops->realloc ? h->ops->realloc(h, p, size) : resize_simply(h, p, size);
 }
 
 static va_t resize(struct heap *h, va_t p, uint64_t size)
@@ -210,7 +306,9 @@ static va_t resize(struct heap *h, va_t p, uint64_t size)
         return 0;
     }
     h->how = RESIZE_FAIL;
-    va_t fresh = h->ops->realloc(h, p, size);
+    va_t fresh = find_resized(h, p, size);
+    if (!fresh && mend(h))
+        fresh = find_resized(h, p, size);
     struct heap_block old = *shadow_find(h->shadow, p);
     EMIT(h->env, alloc_resize, .pointer = p, .how = h->how, .result = fresh);
     if (fresh) {
@@ -315,12 +413,21 @@ uint64_t heap_usable(struct heap *h, va_t p)
     h->misuse_at = 0;
     if (!p || !live_block(h, p, MISUSE_DEAD))
         return 0;
-    uint64_t usable = h->ops->usable(h, p);
+    const struct heap_block *b = shadow_find(h->shadow, p);
+    uint64_t usable = b->chunk + b->size - p;
+    if (h->ops->usable && !lies_apart(h, p))
+        usable = h->ops->usable(h, p);
     call_end(h);
     return usable;
 }
 
 /* ---- inspection ---- */
+
+bool heap_walk(const struct heap *h, void (*show)(void *ctx, const struct heap_chunk *), void *ctx)
+{
+    bool sound = h->ops->walk(h, show, ctx);
+    return sound && (!h->ops->large_apart || mapped_walk(h, show, ctx));
+}
 
 bool heap_block(const struct heap *h, va_t p, struct heap_block *out)
 {
@@ -354,9 +461,11 @@ bool heap_check(const struct heap *h, char *why, size_t size)
     if (!h->ops->check(h, why, size))
         return false;
     struct audit a = {.heap = h};
-    h->ops->walk(h, audit_chunk, &a);
+    bool sound = heap_walk(h, audit_chunk, &a);
     const struct alloc_counters *c = &h->counters;
-    if (a.wrong)
+    if (!sound)
+        snprintf(why, size, "a header does not add up");
+    else if (a.wrong)
         snprintf(why, size, "chunk %#llx is not the live block that the shadow knows",
                  (unsigned long long)a.wrong);
     else if (a.blocks != c->blocks_now || a.bytes != c->bytes_chunks_now)
@@ -384,6 +493,31 @@ void heap_store64(struct heap *h, va_t at, uint64_t word)
 {
     h->counters.stores++;
     if (h->user.store(h->user.ctx, at, &word, sizeof(word)) != 0)
+        heap_complain(h, MISUSE_SEGV, at);
+}
+
+uint64_t heap_load(struct heap *h, va_t at, size_t bytes)
+{
+    uint64_t word = 0; /* little-endian, as the simulated machine */
+    unsigned char byte[8] = {0};
+    CHECK(bytes <= sizeof(byte));
+    h->counters.loads++;
+    if (h->user.load(h->user.ctx, at, byte, bytes) != 0)
+        heap_complain(h, MISUSE_SEGV, at);
+    else
+        for (size_t i = bytes; i-- > 0;)
+            word = word << 8 | byte[i];
+    return word;
+}
+
+void heap_store(struct heap *h, va_t at, uint64_t word, size_t bytes)
+{
+    unsigned char byte[8];
+    CHECK(bytes <= sizeof(byte));
+    for (size_t i = 0; i < sizeof(byte); i++)
+        byte[i] = (unsigned char)(word >> 8 * i);
+    h->counters.stores++;
+    if (h->user.store(h->user.ctx, at, byte, bytes) != 0)
         heap_complain(h, MISUSE_SEGV, at);
 }
 
@@ -492,14 +626,14 @@ void heap_hold(struct heap *h, uint64_t more, uint64_t less)
 
 va_t heap_move(struct heap *h, va_t old, uint64_t old_usable, uint64_t size)
 {
-    va_t fresh = h->ops->malloc(h, size);
+    va_t fresh = find_memory(h, 0, size);
     if (!fresh) {
         h->how = RESIZE_FAIL;
         return 0;
     }
     heap_copy(h, fresh, old, min_u64(old_usable, size));
     struct heap_given given = h->given;
-    h->ops->free(h, old);
+    give_up(h, old);
     h->given = given;
     h->how = RESIZE_MOVE;
     return fresh;

@@ -97,9 +97,11 @@ struct heap_block {
     uint64_t request; /* as asked for */
     uint64_t op;      /* the op that allocated it, or the one that freed it */
     enum block_kind kind;
+    bool mapped; /* has, or had, a mapping of its own */
 };
 
 struct alloc_ops;
+struct heap_piece;
 struct shadow;
 
 /* One heap: one allocator in one process. It lies in the arena. */
@@ -109,12 +111,14 @@ struct heap {
     struct user user;
     struct alloc_config config;
     struct alloc_counters counters;
-    enum misuse misuse;      /* what the last call complained of */
-    va_t misuse_at;          /* the pointer or header concerned */
-    struct heap_given given; /* filled by the allocator whenever it gives out a block */
-    enum resize_how how;     /* filled by its realloc */
-    struct shadow *shadow;   /* the blocks given out: alloc/shadow.h */
-    void *state;             /* ops->state_size bytes, zeroed at the start */
+    enum misuse misuse;       /* what the last call complained of */
+    va_t misuse_at;           /* the pointer or header concerned */
+    struct heap_given given;  /* filled by the allocator whenever it gives out a block */
+    enum resize_how how;      /* filled by its realloc */
+    struct shadow *shadow;    /* the blocks given out: alloc/shadow.h */
+    void *state;              /* ops->state_size bytes, zeroed at the start */
+    struct heap_piece *piece; /* memory from the kernel: alloc/piece.h */
+    size_t pieces, piece_room;
 };
 
 /* One piece of the heap, for pictures, checks and reports. */
@@ -135,27 +139,37 @@ struct alloc_ops {
     const char *name; /* as on the command line */
     const char *doc;  /* one line */
     size_t state_size;
+    /* Large blocks are not this allocator's business: from the threshold on, and where it returns
+     * 0, they get a mapping of their own (alloc/mapped.h), and none of these functions ever sees
+     * one. Sizes that arrive are then below 2^62. */
+    bool large_apart;
     /* Pointers that come in are live blocks: the heap_ functions below see to that. Every call may
-     * find its own bytes damaged and say so by heap_complain. */
+     * find its own bytes damaged and say so by heap_complain. Then it may give up: it is mended,
+     * and a call that wanted memory is made once more. */
 
-    /* 0, or -errno. */
+    /* 0, or -errno. NULL: all zero is an empty heap. */
     int (*init)(struct heap *);
     /* 0: out of memory. Whoever gives out a block fills heap->given (heap_give). */
     va_t (*malloc)(struct heap *, uint64_t size);
+    /* NULL: malloc, and then zeroes. */
     va_t (*calloc)(struct heap *, uint64_t count, uint64_t size);
     /* Not called for pointer 0 or size 0. Says how in heap->how. 0: out of memory, and the block
-     * stays as it was. */
+     * stays as it was. NULL: the block stays where it fits and is at least half used; else it
+     * moves. */
     va_t (*realloc)(struct heap *, va_t, uint64_t size);
-    /* alignment: power of two above 16 (the heap_ functions below see to it). */
+    /* alignment: power of two above 16 (the heap_ functions below see to it). NULL, or 0 where
+     * large_apart is set: a mapping of its own. */
     va_t (*memalign)(struct heap *, uint64_t alignment, uint64_t size);
     void (*free)(struct heap *, va_t);
+    /* NULL: from the block to the end of its chunk. */
     uint64_t (*usable)(struct heap *, va_t);
     /* 1: gave memory back, 0: nothing to give. NULL: not offered. */
     int (*trim)(struct heap *, uint64_t pad);
     /* 1: understood, 0: not. NULL: not offered. */
     int (*mallopt)(struct heap *, int param, int64_t value);
-    /* Shows every chunk in address order, heap first, then mapped ones, by user.peek only.
-     * Returns false where the headers do not add up (the last one shown is marked corrupt). */
+    /* Shows every chunk in address order, heap first, then mapped ones (not where large_apart is
+     * set), by user.peek only. Returns false where the headers do not add up (the last one shown
+     * is marked corrupt). */
     bool (*walk)(const struct heap *, void (*show)(void *ctx, const struct heap_chunk *),
                  void *ctx);
     /* All invariants of the structure; true, or false with what is wrong in why. */
@@ -192,6 +206,8 @@ int heap_trim(struct heap *, uint64_t pad);
 int heap_mallopt(struct heap *, int param, int64_t value);
 uint64_t heap_usable(struct heap *, va_t);
 
+/* Every chunk: ops->walk, and the large blocks apart. */
+bool heap_walk(const struct heap *, void (*show)(void *ctx, const struct heap_chunk *), void *ctx);
 /* What the heap knows of this pointer, alive or dead; false: never given out, or long forgotten. */
 bool heap_block(const struct heap *, va_t, struct heap_block *);
 /* ops->check, and the shadow against the walk: every live block is shown once as used, and the
@@ -203,6 +219,9 @@ bool heap_check(const struct heap *, char *why, size_t size);
 /* A load or store that gets a signal sets heap->misuse to MISUSE_SEGV and reads as 0. */
 uint64_t heap_load64(struct heap *, va_t);
 void heap_store64(struct heap *, va_t, uint64_t);
+/* The same for 1, 2, 4 or 8 bytes. */
+uint64_t heap_load(struct heap *, va_t, size_t bytes);
+void heap_store(struct heap *, va_t, uint64_t, size_t bytes);
 /* memcpy and memset in simulated memory, page by page at most. */
 void heap_copy(struct heap *, va_t to, va_t from, uint64_t n);
 void heap_fill(struct heap *, va_t to, uint8_t byte, uint64_t n);

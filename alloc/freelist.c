@@ -11,6 +11,7 @@
  */
 #include "alloc/freelist.h"
 
+#include "alloc/mapped.h"
 #include "alloc/shadow.h"
 
 /* Beyond this no request can be met, and below it no sum of sizes here can wrap. */
@@ -198,7 +199,7 @@ static bool is_mapped(const struct heap *h, va_t block)
 void freelist_free(struct heap *h, va_t block)
 {
     if (is_mapped(h, block)) {
-        freelist_unmap(h, block, heap_load64(h, chunk_of(block)));
+        mapped_free(h, block);
         return;
     }
     uint64_t tag = sound_header(h, block);
@@ -233,7 +234,7 @@ va_t freelist_malloc(struct heap *h, uint64_t request)
     uint64_t need = chunk_size(h, request);
     if (!need)
         return 0;
-    va_t block = wants_mmap(h, need) ? freelist_map(h, request, CHUNK_ALIGNMENT) : 0;
+    va_t block = wants_mmap(h, need) ? mapped_new(h, request, CHUNK_ALIGNMENT) : 0;
     if (block)
         return block;
     uint64_t size;
@@ -241,7 +242,7 @@ va_t freelist_malloc(struct heap *h, uint64_t request)
     if (chunk)
         return give(h, chunk, size);
     /* The break cannot move, perhaps because something lies behind it; elsewhere may be room. */
-    return h->config.mmap_threshold ? freelist_map(h, request, CHUNK_ALIGNMENT) : 0;
+    return h->config.mmap_threshold ? mapped_new(h, request, CHUNK_ALIGNMENT) : 0;
 }
 
 va_t freelist_calloc(struct heap *h, uint64_t count, uint64_t size)
@@ -281,14 +282,14 @@ va_t freelist_memalign(struct heap *h, uint64_t alignment, uint64_t request)
     if (!need || alignment > REQUEST_MAX)
         return 0;
     uint64_t room = need + alignment + CHUNK_ALIGNMENT;
-    va_t block = wants_mmap(h, room) ? freelist_map(h, request, alignment) : 0;
+    va_t block = wants_mmap(h, room) ? mapped_new(h, request, alignment) : 0;
     if (block)
         return block;
     uint64_t size;
     va_t chunk = take(h, room, &size);
     if (chunk)
         return carve(h, chunk, size, alignment, need);
-    return h->config.mmap_threshold ? freelist_map(h, request, alignment) : 0;
+    return h->config.mmap_threshold ? mapped_new(h, request, alignment) : 0;
 }
 
 /* Tries to make the used chunk at least need bytes where it stands. */
@@ -318,27 +319,13 @@ static bool grow_in_place(struct heap *h, va_t chunk, uint64_t *tag, uint64_t ne
     return true;
 }
 
-static va_t resize_mapped(struct heap *h, va_t block, uint64_t request)
-{
-    va_t fresh = freelist_remap(h, block, heap_load64(h, chunk_of(block)), request);
-    if (fresh)
-        return fresh;
-    struct heap_block b = *shadow_find(h->shadow, block);
-    uint64_t usable = b.chunk + b.size - block;
-    if (usable < request)
-        return heap_move(h, block, usable, request);
-    h->how = RESIZE_SAME; /* the kernel refused to make it smaller; it stays as it is */
-    struct heap_given given = {b.chunk, b.size, usable, true};
-    return heap_give(h, given, block, CHUNK_ALIGNMENT, block);
-}
-
 va_t freelist_realloc(struct heap *h, va_t block, uint64_t request)
 {
     uint64_t need = chunk_size(h, request);
     if (!need)
         return 0;
     if (is_mapped(h, block))
-        return resize_mapped(h, block, request);
+        return mapped_resize(h, block, request);
     va_t chunk = chunk_of(block);
     uint64_t old_size = shadow_find(h->shadow, block)->size;
     uint64_t tag = sound_header(h, block);

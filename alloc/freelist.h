@@ -4,7 +4,7 @@
  * freelist.c       malloc, free, realloc and the rest, written for any fit
  * freelist_fit.c   the search: first, next, best and worst fit
  * freelist_list.c  the free list and the boundary tags
- * freelist_grow.c  memory from the kernel: brk, top, mmap, trim
+ * freelist_grow.c  memory from the kernel: brk, top, trim
  * freelist_check.c walk, check and mend
  *
  *   a chunk in use                        a free chunk
@@ -58,7 +58,6 @@
 #define CHUNK_HEADER    8u
 #define CHUNK_ALIGNMENT 16u
 #define CHUNK_MINIMUM   32u /* header, two links, footer */
-#define MAPPED_HEADER   16u /* distance from the mapping's start, and the header */
 
 /* One of the four; ops stands first, so heap->ops leads here. */
 struct fit {
@@ -144,11 +143,6 @@ bool freelist_grow(struct heap *, uint64_t need);
 void freelist_set_top(struct heap *, va_t chunk);
 /* Gives the end of top back where it holds more than keep bytes. false: nothing to give. */
 bool freelist_trim(struct heap *, uint64_t keep);
-/* A chunk in a mapping of its own; 0: no memory. */
-va_t freelist_map(struct heap *, uint64_t request, uint64_t alignment);
-void freelist_unmap(struct heap *, va_t block, uint64_t tag);
-/* RESIZE_MREMAP or RESIZE_SAME in heap->how and the new block, or 0. */
-va_t freelist_remap(struct heap *, va_t block, uint64_t tag, uint64_t request);
 
 /* ---- freelist_check.c ---- */
 

