@@ -25,6 +25,13 @@ const char *const probe_verdict_name[PROBE_VERDICTS] = {
     [PROBE_BEST] = "best yet", [PROBE_USED] = "in use",
 };
 
+const char *const list_order_name[LIST_ORDERS] = {
+    [ORDER_LIFO] = "lifo",
+    [ORDER_FIFO] = "fifo",
+    [ORDER_ADDRESS] = "address",
+    [ORDER_SIZE] = "size",
+};
+
 const char *const resize_how_name[RESIZE_HOWS] = {
     [RESIZE_SAME] = "as it is",  [RESIZE_SHRINK] = "end cut off", [RESIZE_NEXT] = "into neighbour",
     [RESIZE_TOP] = "into top",   [RESIZE_MREMAP] = "mremap",      [RESIZE_MOVE] = "moved",

@@ -11,6 +11,16 @@
 #include "kernel/uapi.h"
 #include "sim/base/event.h"
 
+/* Where a freed chunk goes in a free list. */
+enum list_order {
+    ORDER_LIFO,    /* to the front: what was freed last is used first */
+    ORDER_FIFO,    /* to the end */
+    ORDER_ADDRESS, /* before the first one with a higher address */
+    ORDER_SIZE,    /* before the first one that is not smaller */
+    LIST_ORDERS
+};
+extern const char *const list_order_name[LIST_ORDERS];
+
 struct alloc_config {
     uint64_t mmap_threshold; /* chunks of this size and above come from mmap; 0: never */
     uint64_t trim_threshold; /* free bytes at the top that make free() give memory back */
@@ -18,6 +28,9 @@ struct alloc_config {
     uint64_t arena_bytes;    /* buddy, bump: bytes asked for at once */
     uint32_t cost_cycles;    /* the program's own instructions: each malloc or free */
     uint32_t probe_cycles;   /* and each free chunk looked at */
+    uint32_t order;          /* enum list_order, of free lists with boundary tags */
+    bool deferred;           /* the same: coalesce only when nothing fits */
+    bool footers;            /* the same: chunks in use have a footer too */
 };
 
 struct alloc_counters {

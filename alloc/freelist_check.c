@@ -25,11 +25,11 @@ static struct heap_chunk chunk_at(const struct heap *h, va_t at)
     c.corrupt = c.size < least || c.size > f->top - at || (tag & TAG_MAPPED);
     if (c.used && !(tag & TAG_FENCE)) {
         c.block = block_of(at);
-        c.usable = c.size - CHUNK_HEADER;
+        c.usable = c.size - chunk_overhead(h);
     } else if (c.used) {
         c.list = "fence";
     } else {
-        c.list = "free";
+        c.list = freelist_bin_name(h, freelist_bin(h, at, c.size));
         c.corrupt |= !c.corrupt && heap_peek64(h, at + c.size - 8) != c.size;
     }
     return c;
@@ -60,7 +60,7 @@ bool freelist_walk(const struct heap *h, show_fn show, void *ctx)
 /* ---- check ---- */
 
 struct check {
-    bool prev_free;
+    bool prev_free, deferred, footers;
     uint64_t free;
     va_t wrong;
     const char *what;
@@ -74,48 +74,78 @@ static void check_chunk(void *ctx, const struct heap_chunk *c)
     k->wrong = c->start;
     if (c->corrupt)
         k->what = "the tags do not add up";
-    else if (((c->header & TAG_PREV_USED) == 0) != k->prev_free)
+    else if (!k->footers && ((c->header & TAG_PREV_USED) == 0) != k->prev_free)
         k->what = "bit P is wrong about the chunk before";
-    else if (!c->used && k->prev_free)
+    else if (!c->used && k->prev_free && !k->deferred)
         k->what = "two free chunks touch";
     k->prev_free = !c->used;
     k->free += !c->used && !c->top;
 }
 
-/* The ring has as many chunks as there are free ones; links lead back, so none comes twice. */
-static const char *check_list(const struct heap *h, va_t *wrong)
+struct ring_check {
+    uint64_t count;
+    bool rover, victim; /* were met */
+    va_t wrong;
+};
+
+/* One ring: each chunk free, in the list it belongs in, its links leading back, so none comes
+ * twice. Counts them. */
+static const char *check_ring(const struct heap *h, unsigned bin, struct ring_check *k)
 {
     const struct freelist *f = freelist_of(h);
-    va_t chunk = f->head;
-    bool rover = !f->rover;
-    for (uint64_t n = 0; n < f->listed; n++) {
-        *wrong = chunk;
+    va_t head = freelist_peek_head(h, bin);
+    for (va_t chunk = head; chunk && k->count <= f->listed; k->count++) {
+        k->wrong = chunk;
+        uint64_t tag = heap_peek64(h, chunk);
         va_t next = heap_peek64(h, block_of(chunk));
-        if (chunk < f->start || chunk >= f->top || (heap_peek64(h, chunk) & TAG_USED))
+        if (chunk < f->start || chunk >= f->top || (tag & TAG_USED))
             return "the list holds what is no free chunk";
         if (heap_peek64(h, block_of(next) + 8) != chunk)
             return "the links of the list do not agree";
-        rover = rover || chunk == f->rover;
+        if (freelist_bin(h, chunk, tag_size(tag)) != bin)
+            return "a chunk is in a list of another size";
+        k->rover = k->rover || chunk == f->rover;
+        k->victim = k->victim || chunk == f->victim;
+        if (next == head) {
+            k->count++;
+            return NULL;
+        }
         chunk = next;
     }
-    if (chunk != f->head)
-        return "the list is no ring";
-    return rover ? NULL : "the rover is not in the list";
+    return head ? "a list is no ring" : NULL;
+}
+
+static const char *check_lists(const struct heap *h, va_t *wrong)
+{
+    const struct freelist *f = freelist_of(h);
+    struct ring_check k = {.rover = !f->rover, .victim = !f->victim};
+    unsigned bins = fit_of(h)->bins ? fit_of(h)->bins : 1;
+    const char *what = NULL;
+    for (unsigned bin = 0; bin < bins && !what; bin++)
+        what = check_ring(h, bin, &k);
+    *wrong = k.wrong;
+    if (!what && k.count != f->listed)
+        what = "the lists do not hold all free chunks";
+    if (!what && !k.rover && fit_of(h)->roving)
+        what = "the rover is not in the list";
+    if (!what && !k.victim)
+        what = "the victim is in no list";
+    if (!what && fit_of(h)->check_marks && f->table)
+        what = fit_of(h)->check_marks(h);
+    return what;
 }
 
 bool freelist_check(const struct heap *h, char *why, size_t size)
 {
     const struct freelist *f = freelist_of(h);
-    struct check k = {.what = NULL};
+    struct check k = {.deferred = h->config.deferred, .footers = h->config.footers};
     bool sound = freelist_walk(h, check_chunk, &k);
     if (!k.what && !sound)
         k.what = "a mapped chunk has a wrong header";
     if (!k.what && k.free != f->listed)
         k.what = "the list does not hold all free chunks";
-    if (!k.what && (f->listed == 0) != (f->head == 0))
-        k.what = "the list's head is wrong";
     if (!k.what)
-        k.what = check_list(h, &k.wrong);
+        k.what = check_lists(h, &k.wrong);
     if (k.what)
         snprintf(why, size, "%s (chunk %#llx)", k.what, (unsigned long long)k.wrong);
     return !k.what;
@@ -138,9 +168,9 @@ static va_t mend_used(struct heap *h, va_t from, const struct heap_block *b)
     if (b->chunk < from || b->chunk >= f->brk)
         return from;
     mend_gap(h, from, b->chunk);
-    uint64_t flags = TAG_USED | (b->kind == BLOCK_FENCE ? TAG_FENCE : 0);
+    uint64_t flags = b->kind == BLOCK_FENCE ? TAG_FENCE : 0;
     flags |= b->chunk - from < CHUNK_MINIMUM ? TAG_PREV_USED : 0;
-    heap_header(h, b->chunk, b->chunk, b->size | flags);
+    freelist_set_used(h, b->chunk, b->size, flags);
     return b->chunk + b->size;
 }
 
@@ -151,8 +181,7 @@ void freelist_mend(struct heap *h)
     struct heap_block *used = shadow_sorted(h->shadow, h->env->arena);
     if (count && !used)
         return; /* no memory: the damage stays, and will be found again */
-    f->head = f->rover = 0;
-    f->listed = 0;
+    freelist_clear(h);
     va_t at = f->start;
     for (size_t i = 0; i < count; i++)
         at = mend_used(h, at, &used[i]);

@@ -30,7 +30,7 @@ static void fence_off(struct heap *h, va_t old_top, va_t old_brk)
     va_t fence = chunk ? old_brk - CHUNK_HEADER : old_top;
     uint64_t size = f->top - fence;
     uint64_t flags = TAG_USED | TAG_FENCE | (chunk ? 0 : TAG_PREV_USED);
-    heap_header(h, fence, fence, size | flags);
+    freelist_set_used(h, fence, size, flags);
     struct heap_block b = {block_of(fence), fence, size, 0, h->env->op, BLOCK_FENCE, false};
     shadow_add(h->shadow, &b);
     if (chunk)
@@ -43,7 +43,9 @@ bool freelist_grow(struct heap *h, uint64_t need)
     va_t now = move_break(h, 0);
     va_t base = max_u64(now, f->brk);
     bool joins = base == f->brk;
-    va_t top = joins ? f->top : align_up(base, CHUNK_ALIGNMENT) + CHUNK_HEADER;
+    va_t table = align_up(base, CHUNK_ALIGNMENT);
+    uint64_t table_bytes = f->start ? 0 : fit_of(h)->bins * UINT64_C(8) + fit_of(h)->extra;
+    va_t top = joins ? f->top : align_up(table + table_bytes, CHUNK_ALIGNMENT) + CHUNK_HEADER;
     va_t want;
     if (__builtin_add_overflow(top + CHUNK_HEADER + PAGE_MASK, need, &want) ||
         __builtin_add_overflow(want, h->config.top_pad, &want))
@@ -61,6 +63,10 @@ bool freelist_grow(struct heap *h, uint64_t need)
     va_t old_brk = f->brk;
     f->brk = want;
     freelist_set_top(h, top);
+    if (table_bytes) {
+        f->table = table;
+        freelist_clear(h);
+    }
     if (!f->start)
         f->start = top;
     else if (!joins)

@@ -4,5 +4,5 @@
 #include "alloc/freelist.h"
 
 const struct alloc_ops *const alloc_table[] = {
-    &fit_first.ops, &fit_next.ops, &fit_best.ops, &fit_worst.ops, &bump_ops, NULL,
+    &fit_first.ops,      &fit_next.ops, &fit_good.ops,    &fit_best.ops, &fit_worst.ops,
 };

@@ -22,6 +22,7 @@ enum key_type {
     TYPE_BOOL,
     TYPE_REPL,
     TYPE_ALLOC,
+    TYPE_ORDER,
 };
 
 struct key {
@@ -56,6 +57,7 @@ static const struct key keys[] = {
 #define STORE_ADDR(field, value)  (field) = (value)
 #define STORE_BOOL(field, value)  (field) = (value)
 #define STORE_REPL(field, value)  (field) = (uint32_t)(value)
+#define STORE_ORDER(field, value) (field) = (uint32_t)(value)
 #define STORE_ALLOC(field, value) snprintf(field, sizeof(field), "%s", value)
 
 void config_default(struct config *c)
@@ -77,6 +79,7 @@ static uint64_t key_load(const struct config *c, const struct key *k)
     switch (k->type) {
     case TYPE_U32:
     case TYPE_REPL:
+    case TYPE_ORDER:
         memcpy(&narrow, at, sizeof(narrow));
         return narrow;
     case TYPE_BOOL:
@@ -101,6 +104,7 @@ static void key_store(struct config *c, const struct key *k, uint64_t value)
     switch (k->type) {
     case TYPE_U32:
     case TYPE_REPL:
+    case TYPE_ORDER:
         memcpy(at, &narrow, sizeof(narrow));
         break;
     case TYPE_BOOL:
@@ -160,14 +164,12 @@ static bool parse_bool(const char *text, uint64_t *value)
     return false;
 }
 
-static bool parse_repl(const char *text, uint64_t *value)
+/* One of these names; its place is the value. */
+static bool parse_name(const char *text, const char *const *names, uint64_t count, uint64_t *value)
 {
-    for (uint64_t i = 0; i < REPL_POLICIES; i++) {
-        if (strcmp(text, repl_name[i]) == 0) {
-            *value = i;
+    for (*value = 0; *value < count; (*value)++)
+        if (strcmp(text, names[*value]) == 0)
             return true;
-        }
-    }
     return false;
 }
 
@@ -188,6 +190,8 @@ static const char *type_values(enum key_type type)
         return "lru, fifo, plru, random or srrip";
     case TYPE_ALLOC:
         return "the name of an allocator";
+    case TYPE_ORDER:
+        return "lifo, fifo, address or size";
     }
     return "";
 }
@@ -224,13 +228,17 @@ static enum err set_key(struct config *c, const struct key *k, const char *value
         good = parse_bool(value, &number);
         break;
     case TYPE_REPL:
-        good = parse_repl(value, &number);
+        good = parse_name(value, repl_name, REPL_POLICIES, &number);
+        break;
+    case TYPE_ORDER:
+        good = parse_name(value, list_order_name, LIST_ORDERS, &number);
         break;
     }
     if (!good)
         return error_set(e, ERR_VALUE, NULL, 0, k->name, "\"%s\" is not %s", value,
                          type_values(k->type));
-    if (k->type != TYPE_REPL && (number < k->min || number > k->max))
+    bool named = k->type == TYPE_REPL || k->type == TYPE_ORDER;
+    if (!named && (number < k->min || number > k->max))
         return error_set(e, ERR_VALUE, NULL, 0, k->name, "%s is outside %" PRIu64 " to %" PRIu64,
                          value, k->min, k->max);
     key_store(c, k, number);
@@ -440,6 +448,9 @@ const char *config_get(const struct config *c, const char *name, char *text, siz
         break;
     case TYPE_REPL:
         snprintf(text, size, "%s", repl_name[value]);
+        break;
+    case TYPE_ORDER:
+        snprintf(text, size, "%s", list_order_name[value]);
         break;
     case TYPE_ALLOC:
         snprintf(text, size, "%s", c->alloc);

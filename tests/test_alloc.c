@@ -164,13 +164,19 @@ static void step(struct player *g)
     check_heap(g);
 }
 
+static void player_init_with(struct player *g, const struct alloc_ops *ops, uint64_t seed,
+                             const struct alloc_config *config)
+{
+    memset(g, 0, sizeof(*g));
+    g->rng.state = seed;
+    rig_init(&g->rig, ops, config);
+    ck_assert_ptr_nonnull(g->rig.heap);
+}
+
 static void player_init(struct player *g, const struct alloc_ops *ops, uint64_t seed)
 {
     struct alloc_config config = rig_config();
-    memset(g, 0, sizeof(*g));
-    g->rng.state = seed;
-    rig_init(&g->rig, ops, &config);
-    ck_assert_ptr_nonnull(g->rig.heap);
+    player_init_with(g, ops, seed, &config);
 }
 
 static void player_end(struct player *g)
@@ -195,6 +201,28 @@ START_TEST(random_streams)
         player_init(&g, alloc_table[a], seed);
         for (unsigned i = 0; i < 1000; i++)
             step(&g);
+        player_end(&g);
+    }
+}
+END_TEST
+
+/* Every setting of boundary tags, and a break that the program moves too. */
+START_TEST(random_streams_with_settings)
+{
+    static const char *const names[] = {"first-fit",  "next-fit", "best-fit",
+                                        "segregated", "tlsf",     "dl-like"};
+    struct alloc_config config = rig_config();
+    config.order = (uint32_t)_i % LIST_ORDERS;
+    config.deferred = _i / LIST_ORDERS & 1;
+    config.footers = _i / LIST_ORDERS & 2;
+    for (size_t a = 0; a < ARRAY_LEN(names); a++) {
+        struct player g;
+        player_init_with(&g, alloc_find(names[a]), (uint64_t)_i + 1, &config);
+        for (unsigned i = 0; i < 400; i++) {
+            if (i % 100 == 50)
+                fake_brk(g.rig.user, g.rig.user->brk + 1 + rng_below(&g.rng, 9000));
+            step(&g);
+        }
         player_end(&g);
     }
 }
@@ -483,6 +511,7 @@ int main(void)
     tcase_set_timeout(all, 120);
     for (size_t i = 0; i < ARRAY_LEN(each); i++)
         tcase_add_loop_test(all, each[i], 0, count);
+    tcase_add_loop_test(all, random_streams_with_settings, 0, 4 * LIST_ORDERS);
     tcase_add_test(all, counters_and_cost);
     tcase_add_test(all, names);
     suite_add_tcase(suite, all);
