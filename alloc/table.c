@@ -5,4 +5,5 @@
 
 const struct alloc_ops *const alloc_table[] = {
     &fit_first.ops,      &fit_next.ops, &fit_good.ops,    &fit_best.ops, &fit_worst.ops,
+    &fit_segregated.ops, &fit_tlsf.ops, &fit_dl_like.ops, &bump_ops,     NULL,
 };
