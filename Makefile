@@ -40,7 +40,7 @@ SHELL := /bin/bash
 
 DEPS_BUILD := gcc libc6-dev make pkg-config python3 libcjson-dev zlib1g-dev libzstd-dev uthash-dev \
               libsdl2-dev libsdl2-ttf-dev libsdl2-image-dev libfontconfig-dev libcairo2-dev fonts-dejavu-core
-DEPS_TEST  := check python3-jsonschema zstd gzip mandoc xvfb xauth xdotool
+DEPS_TEST  := check python3-jsonschema zstd gzip mandoc xvfb xauth xdotool ffmpeg
 DEPS_DEV   := clang clang-format-14 clang-tidy libclang-rt-14-dev cppcheck shellcheck gcovr
 
 # ---- sources, by room ----

@@ -572,6 +572,11 @@ void sdl_size(struct sdl *s, int *w, int *h)
     SDL_GetRendererOutputSize(s->renderer, w, h);
 }
 
+const void *sdl_pixels(const struct sdl *s)
+{
+    return s->surface->pixels;
+}
+
 enum err sdl_save(struct sdl *s, const char *path, struct error *error)
 {
     size_t room = strlen(path) + sizeof(".part");

@@ -38,6 +38,8 @@ const struct metrics *sdl_metrics(struct sdl *);
 /* Pixels that a scene should have now. */
 void sdl_size(struct sdl *, int *w, int *h);
 void sdl_draw(struct sdl *, const struct scene *, enum theme);
+/* Of a picture: its pixels, 4 bytes each (blue, green, red, unused), row by row without gaps. */
+const void *sdl_pixels(const struct sdl *);
 /* Of a picture: writes it to a PNG file, which appears whole or not at all. */
 enum err sdl_save(struct sdl *, const char *path, struct error *);
 

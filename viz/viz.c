@@ -1,35 +1,16 @@
 /* viz.c: the person's side of the window: keys and mouse become actions, actions change the view or
  * travel in time, and a changed view is drawn again.
  */
-#include "viz/viz.h"
-
 #include "viz/keys.h"
-#include "viz/paint.h"
-#include "viz/sdl.h"
-#include "viz/svg.h"
-#include "viz/travel.h"
+#include "viz/window.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define MOTION_MS 260 /* of one micro-step */
-#define FRAME_MS  16
-#define IDLE_MS   200
-
-struct window {
-    struct sdl *sdl;
-    struct view view;
-    struct travel travel;
-    struct scene scene;
-    struct layout layout;
-    uint64_t moved_at; /* when the newest motion began */
-    uint64_t step_at;  /* when play takes the next step */
-    uint64_t frames;
-    struct moment titled; /* as the title says */
-    bool changed, dragging, quit;
-};
+#define FRAME_MS 16
+#define IDLE_MS  200
 
 static const int speed_table[] = {25, 100, 200, 500, 1000, 2500, 0};
 static const int scale_table[] = {700, 850, 1000, 1200, 1400, 1700, 2000};
@@ -37,6 +18,12 @@ static const int scale_table[] = {700, 850, 1000, 1200, 1400, 1700, 2000};
 const char *const *viz_themes(void)
 {
     static const char *const names[THEMES + 1] = {"dark", "light", "contrast", NULL};
+    return names;
+}
+
+const char *const *viz_grains(void)
+{
+    static const char *const names[GRAINS + 1] = {"step", "access", "op", "stop", NULL};
     return names;
 }
 
@@ -50,7 +37,7 @@ static enum theme theme_of(const char *name)
     return THEME_DARK;
 }
 
-static enum err window_open(struct window *w, const struct viz_options *o, struct error *error)
+enum err window_open(struct window *w, const struct viz_options *o, struct error *error)
 {
     w->view = (struct view){.trace = o->trace,
                             .config = o->config,
@@ -65,7 +52,7 @@ static enum err window_open(struct window *w, const struct viz_options *o, struc
     return travel_open(&w->travel, &w->view, error);
 }
 
-static void window_close(struct window *w)
+void window_close(struct window *w)
 {
     scene_free(&w->scene);
     travel_close(&w->travel);
@@ -85,7 +72,7 @@ static void draw_title(struct window *w)
     w->titled = now;
 }
 
-static void draw(struct window *w)
+void window_draw(struct window *w)
 {
     draw_title(w);
     int width;
@@ -98,17 +85,6 @@ static void draw(struct window *w)
     w->frames++;
 }
 
-/* The command line that opens this very moment again. */
-static void caption(struct window *w, const char *command)
-{
-    struct moment now = w->view.now;
-    int n = snprintf(w->view.caption, sizeof(w->view.caption), "%s --op %" PRIu64, command,
-                     now.step ? now.op : now.op - (now.op > 0));
-    if (now.step && n > 0 && (size_t)n < sizeof(w->view.caption))
-        snprintf(w->view.caption + n, sizeof(w->view.caption) - (size_t)n, " --step %" PRIu64,
-                 now.step);
-}
-
 /* ---- actions ---- */
 
 static void moved(struct window *w, bool forward)
@@ -118,11 +94,17 @@ static void moved(struct window *w, bool forward)
     w->moved_at = sdl_clock();
 }
 
+bool window_step(struct window *w, int direction)
+{
+    bool further = travel_step(&w->travel, direction);
+    moved(w, direction > 0);
+    return further;
+}
+
 static void step(struct window *w, int direction)
 {
-    if (!travel_step(&w->travel, direction))
+    if (!window_step(w, direction))
         w->view.playing = false;
-    moved(w, direction > 0);
 }
 
 /* The next larger (1) or smaller (-1) number of a table, or the same at its end. */
@@ -363,8 +345,7 @@ static void on_input(struct window *w, const struct input *in)
 
 /* ---- time passes ---- */
 
-/* Milliseconds from one step of play to the next: slower at a fault, so that it can be seen. */
-static uint64_t pace(const struct window *w)
+uint64_t window_pace(const struct window *w)
 {
     const struct event *e = model_event(travel_model(&w->travel), 0);
     if (!w->view.speed)
@@ -384,7 +365,7 @@ static void tick(struct window *w)
     }
     if (v->playing && now >= w->step_at) {
         step(w, 1);
-        w->step_at = now + pace(w);
+        w->step_at = now + window_pace(w);
         w->changed = true;
     }
     /* The survey runs in what is left of the time of a frame. */
@@ -413,7 +394,7 @@ static void loop(struct window *w, uint64_t exit_after)
         }
         tick(w);
         if (w->changed || exit_after)
-            draw(w);
+            window_draw(w);
     }
 }
 
@@ -430,42 +411,6 @@ enum err viz_window(const struct viz_options *o, struct error *error)
         travel_to(&w.travel, o->at);
         loop(&w, o->exit_after);
     }
-    window_close(&w);
-    return err;
-}
-
-/* The picture of one moment, drawn in memory; w is to be closed by the caller, whatever happens. */
-static enum err picture(struct window *w, const struct viz_options *o, struct error *error)
-{
-    enum err err = window_open(w, o, error);
-    if (!err)
-        err = sdl_open_picture(&w->sdl, o->width, o->height, error);
-    if (err)
-        return err;
-    while (survey_run(w->travel.survey, 1000))
-        continue;
-    travel_to(&w->travel, o->at);
-    caption(w, o->command);
-    draw(w);
-    return ERR_NONE;
-}
-
-enum err viz_png(const struct viz_options *o, const char *path, struct error *error)
-{
-    struct window w = {0};
-    enum err err = picture(&w, o, error);
-    if (!err)
-        err = sdl_save(w.sdl, path, error);
-    window_close(&w);
-    return err;
-}
-
-enum err viz_svg(const struct viz_options *o, const char *path, struct error *error)
-{
-    struct window w = {0};
-    enum err err = picture(&w, o, error);
-    if (!err)
-        err = svg_save(&w.scene, w.view.theme, w.view.caption, path, error);
     window_close(&w);
     return err;
 }

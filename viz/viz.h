@@ -28,7 +28,21 @@ enum err viz_window(const struct viz_options *, struct error *);
  * appears whole or not at all; they need no display. */
 enum err viz_png(const struct viz_options *, const char *path, struct error *);
 enum err viz_svg(const struct viz_options *, const char *path, struct error *);
-/* The names of the themes, ended by NULL. */
+/* A film from the moment of the options to another: take gets each picture, width × height pixels
+ * of 4 bytes (blue, green, red, unused), row by row, valid until it returns; false ends the film.
+ */
+struct viz_film {
+    struct moment to;
+    unsigned grain; /* enum grain */
+    int speed;      /* steps in 100 s */
+    uint64_t rate;  /* pictures a second */
+    bool (*take)(void *ctx, const void *pixels, uint64_t number);
+    void *ctx;
+};
+enum err viz_film(const struct viz_options *, const struct viz_film *, struct error *);
+/* The names of the sizes of a step, in the order of enum grain, and of the themes, ended by NULL.
+ */
+const char *const *viz_grains(void);
 const char *const *viz_themes(void);
 
 #endif

@@ -17,6 +17,7 @@ int cli_tables(int argc, char **argv);
 int cli_frames(int argc, char **argv);
 int cli_access(int argc, char **argv);
 int cli_view(int argc, char **argv);
+int cli_film(int argc, char **argv);
 int cli_perfetto(int argc, char **argv);
 int cli_record(int argc, char **argv);
 int cli_trace(int argc, char **argv);

@@ -96,6 +96,16 @@ static error_t moment_parse(int key, char *arg, struct argp_state *state)
 
 const struct argp cli_moment_argp = {moment_options, moment_parse, 0, 0, 0, 0, 0};
 
+double cli_decimal(const struct argp_state *state, const char *option, const char *text,
+                   double least, double most)
+{
+    char *end;
+    double number = strtod(text, &end);
+    if (*end || end == text || !(number >= least && number <= most))
+        argp_error(state, "%s: \"%s\" is not a number from %g to %g", option, text, least, most);
+    return number;
+}
+
 error_t cli_trace_argument(struct cli_options *o, int key, char *arg, struct argp_state *state)
 {
     if (key == ARGP_KEY_ARG && !o->trace) {

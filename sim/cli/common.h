@@ -47,6 +47,9 @@ extern const struct argp cli_moment_argp;  /* --op, --step, --pid */
 void cli_parse(const struct argp *, int argc, char **argv, bool in_order, void *input);
 /* For parsers: a whole number from 0 (decimal or 0x…), or the end of the program with a message. */
 uint64_t cli_number(const struct argp_state *, const char *option, const char *text);
+/* The same for a number from least to most that may have a fraction. */
+double cli_decimal(const struct argp_state *, const char *option, const char *text, double least,
+                   double most);
 /* For parsers: the one argument of most commands. */
 error_t cli_trace_argument(struct cli_options *, int key, char *arg, struct argp_state *);
 

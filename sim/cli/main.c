@@ -34,6 +34,7 @@ static const struct command commands[] = {
     {"frames", cli_frames, "physical memory: which frame belongs to whom"},
     {"access", cli_access, "drive the MMU with a stream of memory accesses"},
     {"view", cli_view, "the window: step through memory, forwards and back"},
+    {"film", cli_film, "a stretch of a run as GIF, WebM or MP4"},
     {"perfetto", cli_perfetto, "a run as slices and flows for ui.perfetto.dev"},
     {"record", cli_record, "record the allocations of a real program as a trace"},
     {"trace", cli_trace, "check, count, convert and cut traces"},

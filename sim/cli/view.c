@@ -1,7 +1,7 @@
 /* view.c: memwalk view: the window on a trace, or one of its moments as a PNG file. */
 #include "sim/cli/cli.h"
 #include "sim/cli/common.h"
-#include "viz/viz.h"
+#include "sim/cli/picture.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -35,40 +35,6 @@ static const struct argp_option options[] = {
     {0},
 };
 
-static void parse_size(struct view_args *a, const char *text, const struct argp_state *state)
-{
-    char *end;
-    unsigned long w = strtoul(text, &end, 10);
-    unsigned long h = *end == 'x' ? strtoul(end + 1, &end, 10) : 0;
-    if (*end || w < VIZ_LEAST || h < VIZ_LEAST || w > VIZ_MOST || h > VIZ_MOST)
-        argp_error(state, "--size: \"%s\" is not WIDTHxHEIGHT with %d to %d pixels each", text,
-                   VIZ_LEAST, VIZ_MOST);
-    a->viz.width = (int)w;
-    a->viz.height = (int)h;
-}
-
-static void parse_scale(struct view_args *a, const char *text, const struct argp_state *state)
-{
-    char *end;
-    double scale = strtod(text, &end);
-    if (*end || end == text || !(scale >= 0.5 && scale <= 3))
-        argp_error(state, "--scale: \"%s\" is not a number from 0.5 to 3", text);
-    a->viz.scale = (int)(scale * 1000 + 0.5);
-}
-
-static void parse_theme(struct view_args *a, const char *text, const struct argp_state *state)
-{
-    const char *const *names = viz_themes();
-    size_t count = 0;
-    for (; names[count]; count++)
-        if (strcmp(names[count], text) == 0)
-            a->viz.theme = names[count];
-    char near[128];
-    if (!a->viz.theme)
-        argp_error(state, "--theme: there is no theme \"%s\"%s", text,
-                   cli_near(text, names, count, near));
-}
-
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct view_args *a = state->input;
@@ -83,14 +49,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         a->svg = arg;
         return 0;
     case KEY_SIZE:
-        parse_size(a, arg, state);
+        cli_picture_size(state, arg, &a->viz);
         return 0;
     case KEY_SCALE:
-        parse_scale(a, arg, state);
+        a->viz.scale = (int)(cli_decimal(state, "--scale", arg, 0.5, 3) * 1000 + 0.5);
         return 0;
     case KEY_THEME:
-        a->viz.theme = NULL;
-        parse_theme(a, arg, state);
+        cli_picture_theme(state, arg, &a->viz);
         return 0;
     case KEY_STILL:
         a->viz.still = true;

@@ -1,0 +1,13 @@
+/* picture.h: options that view and film have in common: how large, how coloured. */
+#ifndef MEMWALK_SIM_CLI_PICTURE_H
+#define MEMWALK_SIM_CLI_PICTURE_H
+
+#include "sim/cli/common.h"
+#include "viz/viz.h"
+
+/* For parsers: --size WxH and --theme NAME into the options, or the end of the program with a
+ * message. */
+void cli_picture_size(const struct argp_state *, const char *text, struct viz_options *);
+void cli_picture_theme(const struct argp_state *, const char *text, struct viz_options *);
+
+#endif

@@ -1,0 +1,112 @@
+/* export.c: moments as files: pictures (PNG, SVG), and stretches of time as the pictures of a film.
+ *
+ * They are drawn in memory by the same calls as the window, so a file shows what the screen shows.
+ */
+#include "viz/svg.h"
+#include "viz/window.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+/* The command line that opens this very moment again. */
+static void caption(struct window *w, const char *command)
+{
+    struct moment now = w->view.now;
+    int n = snprintf(w->view.caption, sizeof(w->view.caption), "%s --op %" PRIu64, command,
+                     now.step ? now.op : now.op - (now.op > 0));
+    if (now.step && n > 0 && (size_t)n < sizeof(w->view.caption))
+        snprintf(w->view.caption + n, sizeof(w->view.caption) - (size_t)n, " --step %" PRIu64,
+                 now.step);
+}
+
+/* The picture of one moment, drawn in memory; w is to be closed by the caller, whatever happens. */
+static enum err picture(struct window *w, const struct viz_options *o, struct error *error)
+{
+    enum err err = window_open(w, o, error);
+    if (!err)
+        err = sdl_open_picture(&w->sdl, o->width, o->height, error);
+    if (err)
+        return err;
+    while (survey_run(w->travel.survey, 1000))
+        continue;
+    travel_to(&w->travel, o->at);
+    caption(w, o->command);
+    window_draw(w);
+    return ERR_NONE;
+}
+
+enum err viz_png(const struct viz_options *o, const char *path, struct error *error)
+{
+    struct window w = {0};
+    enum err err = picture(&w, o, error);
+    if (!err)
+        err = sdl_save(w.sdl, path, error);
+    window_close(&w);
+    return err;
+}
+
+enum err viz_svg(const struct viz_options *o, const char *path, struct error *error)
+{
+    struct window w = {0};
+    enum err err = picture(&w, o, error);
+    if (!err)
+        err = svg_save(&w.scene, w.view.theme, w.view.caption, path, error);
+    window_close(&w);
+    return err;
+}
+
+/* ---- films ---- */
+
+struct filming {
+    struct window *w;
+    const struct viz_film *film;
+    uint64_t shot; /* pictures so far */
+    uint64_t ms;   /* of the film's own time that pictures have been taken for */
+};
+
+/* Takes pictures until the film's time has come to ms. false: nobody takes them any more. */
+static bool shoot(struct filming *f, uint64_t began, uint64_t ms)
+{
+    struct view *v = &f->w->view;
+    for (; f->shot * 1000 < ms * f->film->rate; f->shot++) {
+        uint64_t now = f->shot * 1000 / f->film->rate;
+        uint64_t since = now > began ? now - began : 0;
+        if (v->phase < PHASE_DONE)
+            v->phase = since >= MOTION_MS ? PHASE_DONE : (int)(since * PHASE_DONE / MOTION_MS);
+        window_draw(f->w);
+        if (!f->film->take(f->film->ctx, sdl_pixels(f->w->sdl), f->shot))
+            return false;
+    }
+    f->ms = ms;
+    return true;
+}
+
+static bool before(struct moment x, struct moment y)
+{
+    return x.op < y.op || (x.op == y.op && x.step < y.step);
+}
+
+/* The last picture stays as long as one step. */
+static void shoot_all(struct filming *f)
+{
+    struct window *w = f->w;
+    bool more = true;
+    while (more) {
+        uint64_t began = f->ms;
+        more = shoot(f, began, began + max_u64(window_pace(w), 1000 / f->film->rate));
+        more = more && before(w->view.now, f->film->to) && window_step(w, 1);
+    }
+}
+
+enum err viz_film(const struct viz_options *o, const struct viz_film *film, struct error *error)
+{
+    struct window w = {0};
+    enum err err = picture(&w, o, error);
+    w.view.caption[0] = '\0'; /* it would name one moment only */
+    w.view.grain = film->grain;
+    w.view.speed = film->speed;
+    if (!err)
+        shoot_all(&(struct filming){.w = &w, .film = film});
+    window_close(&w);
+    return err;
+}
