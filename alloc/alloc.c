@@ -91,6 +91,46 @@ struct heap *heap_new(struct env *env, const struct user *user, const struct all
     return NULL;
 }
 
+static struct alloc_counters counters_inherited(const struct alloc_counters *c)
+{
+    return (struct alloc_counters){
+        .bytes_requested_now = c->bytes_requested_now,
+        .bytes_requested_peak = c->bytes_requested_now,
+        .bytes_chunks_now = c->bytes_chunks_now,
+        .bytes_chunks_peak = c->bytes_chunks_now,
+        .bytes_heap_now = c->bytes_heap_now,
+        .bytes_heap_peak = c->bytes_heap_now,
+        .blocks_now = c->blocks_now,
+        .blocks_peak = c->blocks_now,
+    };
+}
+
+struct heap *heap_fork(const struct heap *parent, const struct user *user)
+{
+    struct arena *arena = parent->env->arena;
+    struct heap *h = arena_alloc(arena, sizeof(*h));
+    if (!h)
+        return NULL;
+    *h = *parent;
+    h->user = *user;
+    h->counters = counters_inherited(&parent->counters);
+    h->state = arena_alloc(arena, parent->ops->state_size);
+    h->shadow = shadow_copy(parent->shadow, arena);
+    if (h->state && h->shadow) {
+        memcpy(h->state, parent->state, parent->ops->state_size);
+        if (!h->ops->fork || h->ops->fork(h))
+            return h;
+    }
+    heap_destroy(h);
+    return NULL;
+}
+
+void heap_end(struct heap *h)
+{
+    h->counters.bytes_requested_now = h->counters.bytes_chunks_now = 0;
+    h->counters.bytes_heap_now = h->counters.blocks_now = 0;
+}
+
 /* ---- the frame around every call ---- */
 
 static void call_begin(struct heap *h)

@@ -190,6 +190,10 @@ struct alloc_ops {
     /* Called after a call that found damage: puts headers and lists in order again from the shadow,
      * so that the replay can go on. NULL: nothing to mend. */
     void (*mend)(struct heap *);
+    /* The process has forked; the child's state is a copy of the parent's, byte by byte. Gives the
+     * child copies of its own of whatever the state points to in the arena. false: no memory, and
+     * nothing is left that heap_destroy would not free. NULL: the state points to nothing. */
+    bool (*fork)(struct heap *child);
 };
 
 /* The table of all allocators, ended by NULL, and the one with that name or NULL. */
@@ -200,6 +204,12 @@ const struct alloc_ops *alloc_find(const char *name);
 struct heap *heap_new(struct env *, const struct user *, const struct alloc_ops *,
                       const struct alloc_config *);
 void heap_destroy(struct heap *);
+/* The heap of a process that was just forked: it works on the copied memory and knows every block
+ * of the parent. Its counters of what is there now go on; those of what happened begin at 0. NULL:
+ * no memory. */
+struct heap *heap_fork(const struct heap *parent, const struct user *);
+/* The process has ended: nothing of the heap is there any more; what happened stays counted. */
+void heap_end(struct heap *);
 
 /* The calls of the malloc family as C defines them, for any allocator: they count, they tell
  * events, they check arguments (posix_memalign's EINVAL, overflow of nmemb × size), and then call

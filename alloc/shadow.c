@@ -45,6 +45,24 @@ void shadow_destroy(struct shadow *s, struct arena *arena)
     arena_free(arena, s, sizeof(*s));
 }
 
+struct shadow *shadow_copy(const struct shadow *from, struct arena *arena)
+{
+    struct shadow *s = arena_alloc(arena, sizeof(*s));
+    if (!s)
+        return NULL;
+    *s = *from;
+    s->slot = arena_alloc(arena, s->slots * sizeof(s->slot[0]));
+    s->map = s->mapped_room ? arena_alloc(arena, s->mapped_room * sizeof(s->map[0])) : NULL;
+    if (!s->slot || (s->mapped_room && !s->map)) {
+        shadow_destroy(s, arena);
+        return NULL;
+    }
+    memcpy(s->slot, from->slot, s->slots * sizeof(s->slot[0]));
+    if (s->map)
+        memcpy(s->map, from->map, s->mapped_room * sizeof(s->map[0]));
+    return s;
+}
+
 /* Where block stands, or the free slot where it would stand. Fibonacci hashing; the low four bits
  * of a pointer say nothing. */
 static struct heap_block *slot_of(struct heap_block *slot, size_t slots, va_t block)

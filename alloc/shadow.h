@@ -15,6 +15,8 @@ struct arena;
 /* NULL: no memory. */
 struct shadow *shadow_new(struct arena *);
 void shadow_destroy(struct shadow *, struct arena *);
+/* One of its own with the same blocks, or NULL: no memory. */
+struct shadow *shadow_copy(const struct shadow *, struct arena *);
 
 /* Makes room for two more blocks, so that the next shadow_adds cannot fail. false: no memory. */
 bool shadow_reserve(struct shadow *, struct arena *);

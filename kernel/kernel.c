@@ -20,6 +20,11 @@ const char *const frame_use_name[FRAME_USES] = {
 
 /* ---- frames ---- */
 
+static bool holds_data(enum frame_use use)
+{
+    return use == FRAME_ANON || use == FRAME_SHARED;
+}
+
 pfn_t frame_get(struct kernel *k, enum frame_use use, uint16_t pid, va_t va)
 {
     pfn_t pfn = frames_take(k->frames, 0);
@@ -27,6 +32,8 @@ pfn_t frame_get(struct kernel *k, enum frame_use use, uint16_t pid, va_t va)
         return PFN_NONE;
     *frames_at(k->frames, pfn) = (struct frame){.va = va, .pid = pid, .use = (uint8_t)use};
     k->counters.frames_allocated++;
+    k->counters.frames_data += holds_data(use);
+    k->counters.frames_data_peak = max_u64(k->counters.frames_data_peak, k->counters.frames_data);
     uint64_t used = k->frames->total - k->frames->free;
     k->counters.frames_peak = max_u64(k->counters.frames_peak, used);
     EMIT(k->env, frame_alloc, .pfn = pfn, .use = use, .va = va, .free = k->frames->free);
@@ -37,6 +44,7 @@ void frame_put(struct kernel *k, pfn_t pfn)
 {
     struct frame *frame = frames_at(k->frames, pfn);
     INVARIANT(frame->use != FRAME_FREE && frame->use != FRAME_RESERVED && frame->refs == 0);
+    k->counters.frames_data -= holds_data(frame->use);
     *frame = (struct frame){.use = FRAME_FREE};
     frames_give(k->frames, pfn, 0);
     k->counters.frames_freed++;

@@ -53,7 +53,8 @@ struct kernel *kernel_new(struct env *, struct ram *, struct cpu *cpus, unsigned
 int64_t kernel_spawn(struct kernel *, const char *name);
 /* Makes pid run on cpu: loads CR3 where the address space differs. 0 or -ESRCH. */
 int kernel_switch(struct kernel *, struct cpu *, uint16_t pid);
-/* Ends a process and frees all that it owns. */
+/* Ends a process and frees all that it owns. While its parent lives and has not waited for it, it
+ * stays listed, without memory. */
 void kernel_exit(struct kernel *, struct cpu *, uint16_t pid);
 
 /* ---- the two doors ---- */
@@ -118,8 +119,8 @@ struct frame_info {
 struct process_info {
     uint16_t pid, parent;
     const char *name;
-    bool killed;
-    pa_t root; /* of its tables: CR3 */
+    bool killed; /* it has no memory any more: killed, or ended and not waited for */
+    pa_t root;   /* of its tables: CR3 */
     va_t heap_start, brk;
     uint64_t resident; /* pages with a frame */
     uint64_t resident_peak;
@@ -131,9 +132,13 @@ struct process_info {
 struct kernel_counters {
     uint64_t syscalls;
     uint64_t brk, mmap, munmap, mremap, mprotect, madvise, other;
-    uint64_t failed; /* returned -errno, or a brk that did not move */
+    uint64_t forks;      /* that succeeded */
+    uint64_t cow_copied; /* shared pages that a writer got a copy of */
+    uint64_t cow_reused; /* that nobody shared any more: the writer kept them */
+    uint64_t failed;     /* returned -errno, or a brk that did not move */
     uint64_t faults_minor, faults_major, faults_spurious, segv_maperr, segv_accerr, oom_kills;
     uint64_t frames_allocated, frames_freed, frames_zeroed;
+    uint64_t frames_data, frames_data_peak; /* that hold pages of programs, now and at most */
     uint64_t tables_made, tables_freed;
     uint64_t entry_writes;
     uint64_t invlpgs;

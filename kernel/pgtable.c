@@ -411,6 +411,82 @@ uint64_t pgtable_move(struct kernel *k, struct process *p, va_t from, va_t to, u
     return bytes;
 }
 
+/* ---- fork ---- */
+
+/* One request: child is to see what parent sees. */
+struct forking {
+    struct kernel *k;
+    struct process *parent, *child;
+};
+
+/* Linux: copy_present_ptes. The child's entry is written first, so that the frame goes on being
+ * the parent's in what is known of it. */
+static void fork_entry(const struct forking *f, pfn_t from, pfn_t to, va_t va, pte_t entry)
+{
+    struct kernel *k = f->k;
+    uint16_t before = k->env->pid;
+    k->env->pid = f->child->pid;
+    entry_write(k, f->child, to, va_index(va, 1),
+                pte_held(entry) ? entry & ~(PTE_RW | PTE_A) : entry);
+    k->env->pid = before;
+    if (!pte_held(entry))
+        return;
+    if (pte_pfn(entry) != k->zero)
+        frames_at(k->frames, pte_pfn(entry))->alone = false;
+    if (!(entry & PTE_RW))
+        return;
+    entry_write(k, f->parent, from, va_index(va, 1), entry & ~PTE_RW);
+    if (entry & PTE_P)
+        gather_page(k, va);
+}
+
+/* The child's table below entry va of its table to, made where it is missing. PFN_NONE: no memory.
+ */
+static pfn_t fork_table(const struct forking *f, pfn_t to, va_t va, unsigned level)
+{
+    struct kernel *k = f->k;
+    pte_t entry = ram_read64(k->ram, entry_at(to, va, level));
+    if (entry & PTE_P)
+        return pte_pfn(entry);
+    uint16_t before = k->env->pid;
+    k->env->pid = f->child->pid;
+    pfn_t table = table_new(k, f->child, level - 1, va);
+    if (table != PFN_NONE)
+        entry_write(k, f->child, to, va_index(va, level), pte_make(table, PTE_P | PTE_RW | PTE_US));
+    k->env->pid = before;
+    return table;
+}
+
+/* Linux: copy_p4d_range and below: where the parent has a table, the child gets one, even if
+ * nothing of the range is in it. */
+static bool fork_level(const struct forking *f, pfn_t from, pfn_t to, unsigned level, va_t start,
+                       va_t end)
+{
+    uint64_t span = level_span(level);
+    for (va_t va = start; va < end; va = align_down(va, span) + span) {
+        pte_t entry = ram_read64(f->k->ram, entry_at(from, va, level));
+        if (level == 1) {
+            if (entry)
+                fork_entry(f, from, to, va, entry);
+            continue;
+        }
+        if (!(entry & PTE_P))
+            continue;
+        pfn_t below = fork_table(f, to, va, level);
+        va_t stop = min_u64(align_down(va, span) + span, end);
+        if (below == PFN_NONE || !fork_level(f, pte_pfn(entry), below, level - 1, va, stop))
+            return false;
+    }
+    return true;
+}
+
+bool pgtable_fork(struct kernel *k, struct process *parent, struct process *child, va_t start,
+                  va_t end)
+{
+    const struct forking f = {k, parent, child};
+    return fork_level(&f, parent->root, child->root, PT_LEVELS, start, end);
+}
+
 /* ---- the kernel half ---- */
 
 /* The largest page level that fits at va, pa for so many bytes. */

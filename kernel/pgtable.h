@@ -73,6 +73,12 @@ void pgtable_unguard(struct kernel *, struct process *, va_t start, va_t end);
  * bytes that are done. */
 uint64_t pgtable_move(struct kernel *, struct process *, va_t from, va_t to, uint64_t bytes);
 
+/* Lets child see the pages of [start, end) as parent does, and write-protects them in both: what
+ * either writes later is copied first. The parent's TLBs are told at the next gather_flush. false:
+ * no memory for a table; what is done stays. */
+bool pgtable_fork(struct kernel *, struct process *parent, struct process *child, va_t start,
+                  va_t end);
+
 /* Bits of an entry that follow from an area's rights, for a page that may be written or not. */
 pte_t area_pte(const struct area *, bool writable);
 

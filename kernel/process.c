@@ -179,16 +179,6 @@ void process_clear(struct kernel *k, struct process *p)
     p->root = PFN_NONE;
 }
 
-void process_kill(struct kernel *k, struct process *p, va_t va)
-{
-    k->counters.oom_kills++;
-    EMIT(k->env, out_of_memory, .va = va, .pid = p->pid);
-    EMIT(k->env, signal_sent, .signal = LX_SIGKILL, .code = 0, .va = va);
-    process_clear(k, p);
-    p->killed = true;
-    EMIT(k->env, process_gone, .id = p->pid, .signal = LX_SIGKILL);
-}
-
 /* ---- life ---- */
 
 static bool list_room(struct kernel *k)
@@ -236,12 +226,13 @@ static void list_remove(struct kernel *k, const struct process *p)
     memmove(k->process + i, k->process + i + 1, (k->process_count - i) * sizeof(struct process *));
 }
 
-static struct process *process_new(struct kernel *k, const char *name)
+static struct process *process_new(struct kernel *k, const char *name, uint16_t parent)
 {
     struct process *p = list_room(k) ? arena_alloc(k->env->arena, sizeof(*p)) : NULL;
     if (!p)
         return NULL;
     p->pid = pid_take(k);
+    p->parent = parent;
     p->root = PFN_NONE;
     p->heap_start = p->brk = k->config.heap_start;
     p->stack_top = k->config.stack_top;
@@ -261,21 +252,64 @@ static void process_forget(struct kernel *k, struct process *p)
     arena_free(k->env->arena, p, sizeof(*p));
 }
 
+/* Its children have nobody who waits for them: those that ended are forgotten (Linux:
+ * forget_original_parent in kernel/exit.c; there init adopts them). */
+static void process_orphan(struct kernel *k, const struct process *parent)
+{
+    for (size_t i = k->process_count; i-- > 0;) {
+        struct process *child = k->process[i];
+        if (child->parent != parent->pid)
+            continue;
+        child->parent = 0;
+        if (child->exited)
+            process_forget(k, child);
+    }
+}
+
+void process_kill(struct kernel *k, struct process *p, va_t va)
+{
+    k->counters.oom_kills++;
+    EMIT(k->env, out_of_memory, .va = va, .pid = p->pid);
+    EMIT(k->env, signal_sent, .signal = LX_SIGKILL, .code = 0, .va = va);
+    process_clear(k, p);
+    p->killed = true;
+    process_orphan(k, p);
+    EMIT(k->env, process_gone, .id = p->pid, .signal = LX_SIGKILL);
+}
+
+struct process *process_begin(struct kernel *k, const char *name, uint16_t parent, int64_t *result)
+{
+    *result = -LX_EAGAIN;
+    if (k->process_count == UINT16_MAX)
+        return NULL;
+    *result = -LX_ENOMEM;
+    struct process *p = process_new(k, name, parent);
+    if (!p)
+        return NULL;
+    uint16_t before = k->env->pid;
+    k->env->pid = p->pid; /* the events that follow are about the new process */
+    EMIT(k->env, process_new, .id = p->pid, .parent = parent);
+    bool made = root_make(k, p);
+    k->env->pid = before;
+    if (made)
+        return p;
+    process_end(k, p);
+    return NULL;
+}
+
 int64_t kernel_spawn(struct kernel *k, const char *name)
 {
-    if (k->process_count == UINT16_MAX)
-        return -LX_EAGAIN;
-    struct process *p = process_new(k, name);
+    int64_t result;
+    struct process *p = process_begin(k, name, 0, &result);
     if (!p)
-        return -LX_ENOMEM;
+        return result;
     uint16_t pid = p->pid, before = k->env->pid;
-    k->env->pid = pid; /* the events that follow are about the new process */
-    EMIT(k->env, process_new, .id = pid, .parent = 0);
-    bool made = root_make(k, p) && layout(k, p);
+    k->env->pid = pid;
+    bool made = layout(k, p);
     if (made)
         EMIT(k->env, brk_move, .start = p->heap_start, .before = p->brk, .after = p->brk);
     else
-        kernel_exit(k, NULL, pid);
+        process_end(k, p);
     k->env->pid = before;
     return made ? pid : -LX_ENOMEM;
 }
@@ -294,18 +328,68 @@ int kernel_switch(struct kernel *k, struct cpu *cpu, uint16_t pid)
     return 0;
 }
 
+/* Gives p's memory back, unless it has none any more. */
+static void process_finish(struct kernel *k, struct process *p)
+{
+    if (p->killed)
+        return;
+    uint16_t before = k->env->pid;
+    k->env->pid = p->pid;
+    process_clear(k, p);
+    p->killed = true;
+    EMIT(k->env, process_gone, .id = p->pid, .signal = 0);
+    k->env->pid = before;
+}
+
+void process_end(struct kernel *k, struct process *p)
+{
+    process_finish(k, p);
+    process_forget(k, p);
+}
+
 void kernel_exit(struct kernel *k, struct cpu *cpu, uint16_t pid)
 {
     (void)cpu; /* the caller's CPU matters once exits cost a switch */
     struct process *p = process_find(k, pid);
-    if (!p)
+    if (!p || p->exited)
         return;
-    uint16_t before = k->env->pid;
-    k->env->pid = pid;
-    if (!p->killed) {
-        process_clear(k, p);
-        EMIT(k->env, process_gone, .id = pid, .signal = 0);
+    const struct process *parent = p->parent ? process_find(k, p->parent) : NULL;
+    process_finish(k, p);
+    process_orphan(k, p);
+    p->exited = true;
+    if (!parent || parent->exited)
+        process_forget(k, p);
+}
+
+/* ---- waiting ---- */
+
+/* The lowest of p's children that pid names (-1: any), an ended one if there is one. */
+static struct process *child_find(const struct kernel *k, const struct process *p, int64_t pid)
+{
+    struct process *found = NULL;
+    for (size_t i = 0; i < k->process_count; i++) {
+        struct process *child = k->process[i];
+        if (child->parent != p->pid || (pid > 0 && child->pid != pid))
+            continue;
+        if (child->killed)
+            return child;
+        if (!found)
+            found = child;
     }
-    process_forget(k, p);
-    k->env->pid = before;
+    return found;
+}
+
+/* wait4: NOTE: a child that still runs is never waited for, as with WNOHANG: the order of a trace
+ * is the order in which everything happens. NOTE: pid 0 and below -1 (groups) mean any child. */
+int64_t sys_wait4(struct kernel *k, struct process *p, const uint64_t arg[6])
+{
+    struct process *child = child_find(k, p, (int32_t)(uint32_t)arg[0]);
+    if (!child)
+        return -LX_ECHILD;
+    if (!child->killed)
+        return 0;
+    uint16_t pid = child->pid;
+    process_orphan(k, child);
+    process_forget(k, child);
+    return pid;
 }

@@ -11,7 +11,8 @@
 /* One process. Its address space is its areas and its tables. */
 struct process {
     uint16_t pid, parent;
-    bool killed; /* out of memory: it owns nothing any more */
+    bool killed; /* it owns nothing any more: it ended, or was killed */
+    bool exited; /* it ended by itself, and is listed until its parent asks (a zombie) */
     char name[NAME_BYTES];
     pfn_t root; /* of its tables; PFN_NONE once they are gone */
     struct areas areas;
@@ -46,6 +47,10 @@ struct kernel {
 struct process *process_find(const struct kernel *, uint16_t pid);
 /* The process that runs on cpu and has memory, or NULL. */
 struct process *process_running(const struct cpu *);
+/* A new process with an empty address space. NULL with *result = -errno. */
+struct process *process_begin(struct kernel *, const char *name, uint16_t parent, int64_t *result);
+/* Gives everything back and takes p out of the list: nobody waits for it. */
+void process_end(struct kernel *, struct process *);
 /* Empties the address space: areas, pages, tables. */
 void process_clear(struct kernel *, struct process *);
 /* Out of memory at va: the process loses all its memory. */

@@ -51,6 +51,8 @@ static enum page_in page_unshare(struct kernel *k, struct process *p, struct are
     if (frame->refs == 1) { /* the others are gone: keep it */
         frame->alone = true;
         pgtable_set(k, p, table, va, entry | PTE_RW);
+        k->counters.cow_reused++;
+        EMIT(k->env, page_keep, .va = va, .pfn = old);
         return PAGE_MADE;
     }
     pfn_t pfn = frame_get(k, FRAME_ANON, p->pid, va);
@@ -58,6 +60,8 @@ static enum page_in page_unshare(struct kernel *k, struct process *p, struct are
         return PAGE_NO_MEMORY;
     ram_copy(k->ram, pfn, old);
     frames_at(k->frames, pfn)->alone = true;
+    k->counters.cow_copied++;
+    EMIT(k->env, page_copy, .va = va, .from = old, .to = pfn);
     pgtable_set(k, p, table, va, pte_make(pfn, area_pte(a, true)));
     return PAGE_MADE;
 }

@@ -118,6 +118,18 @@ bool block_lives_at(const struct machine *m, uint16_t pid, va_t start)
     return false;
 }
 
+bool block_fork(struct machine *m, uint16_t parent, uint16_t child)
+{
+    for (const struct block *b = m->blocks; b; b = b->hh.next) { /* new ones come last */
+        if (b->key.pid != parent)
+            continue;
+        if (!block_add(m, child, b->key.id, b->start, b->size))
+            return false;
+        block_find(m, child, b->key.id)->op = b->op;
+    }
+    return true;
+}
+
 void block_remove_all(struct machine *m, uint16_t pid)
 {
     struct block *b = m->blocks;

@@ -261,6 +261,16 @@ SAY(block_gone)
     say(t, "The program has given back block %llu at 0x%llx.", LLU(e->id), LLU(e->pointer));
 }
 
+SAY(heap_fork)
+{
+    say(t, "The child has every block and free chunk that process %llu has.", LLU(e->parent));
+}
+
+SAY(heap_gone)
+{
+    say(t, "Process %llu ends, and its blocks with it.", LLU(e->id));
+}
+
 /* ---- sentences: the allocator ---- */
 
 SAY(alloc_request)
@@ -652,6 +662,18 @@ SAY(entry_write)
         entry_of(e->level), LLU(e->pa), LLU(e->va), LLU(e->before), LLU(e->after));
     say_entry(t, e->after, e->level);
     say(t, ".");
+}
+
+SAY(page_copy)
+{
+    say(t, "The page at 0x%llx is shared, so frame 0x%llx is copied to 0x%llx for the writer.",
+        LLU(e->va), LLU(e->from), LLU(e->to));
+}
+
+SAY(page_keep)
+{
+    say(t, "Nobody else has frame 0x%llx any more: the page at 0x%llx may be written as it is.",
+        LLU(e->pfn), LLU(e->va));
 }
 
 SAY(out_of_memory)

@@ -111,33 +111,106 @@ bool machine_peek(const struct machine *m, uint16_t pid, va_t va, void *to, size
 
 /* ---- programs ---- */
 
+static struct program *program_find(const struct machine *m, uint16_t trace_pid)
+{
+    for (size_t i = 0; i < m->programs; i++)
+        if (m->program[i]->trace_pid == trace_pid)
+            return m->program[i];
+    return NULL;
+}
+
+/* Room for one more: that of a dead one with the same number, or a new one. */
+static struct program *program_room(struct machine *m, uint16_t trace_pid)
+{
+    struct program *p = program_find(m, trace_pid);
+    if (p) {
+        heap_destroy(p->heap);
+        *p = (struct program){.trace_pid = trace_pid};
+        return p;
+    }
+    if (m->programs == PROGRAMS_MAX)
+        return NULL;
+    p = arena_alloc(m->env.arena, sizeof(*p));
+    if (p)
+        m->program[m->programs++] = p;
+    return p;
+}
+
+static struct program *program_init(struct machine *m, struct program *p, uint16_t trace_pid,
+                                    int64_t pid)
+{
+    p->machine = m;
+    p->pid = (uint16_t)pid;
+    p->trace_pid = trace_pid;
+    p->dead = false;
+    p->user = (struct user){p, user_load, user_store, user_syscall, user_peek};
+    return p;
+}
+
 static struct program *program_new(struct machine *m, uint16_t trace_pid, int64_t *result)
 {
-    struct program *p = arena_alloc(m->env.arena, sizeof(*p));
-    if (!p || m->programs == PROGRAMS_MAX) {
-        arena_free(m->env.arena, p, sizeof(*p));
-        *result = -LX_EAGAIN;
+    struct program *p = program_room(m, trace_pid);
+    *result = p ? kernel_spawn(m->kernel, "program") : -LX_EAGAIN;
+    if (!p)
         return NULL;
+    if (!lx_failed(*result))
+        return program_init(m, p, trace_pid, *result);
+    arena_free(m->env.arena, p, sizeof(*p));
+    m->programs--;
+    return NULL;
+}
+
+/* What the kernel does not know of: the child's heap and blocks. false: no memory. */
+static bool fork_heap(struct machine *m, const struct program *parent, struct program *child)
+{
+    if (parent->heap) {
+        child->heap = heap_fork(parent->heap, &child->user);
+        if (!child->heap)
+            return false;
     }
-    *result = kernel_spawn(m->kernel, "program");
-    if (lx_failed(*result)) {
-        arena_free(m->env.arena, p, sizeof(*p));
-        return NULL;
-    }
-    p->machine = m;
-    p->pid = (uint16_t)*result;
-    p->trace_pid = trace_pid;
-    p->user = (struct user){p, user_load, user_store, user_syscall, user_peek};
-    m->program[m->programs++] = p;
-    return p;
+    if (!block_fork(m, parent->pid, child->pid))
+        return false;
+    uint16_t before = m->env.pid;
+    m->env.pid = child->pid;
+    EMIT(&m->env, heap_fork, .parent = parent->pid);
+    m->env.pid = before;
+    return true;
+}
+
+int64_t machine_fork(struct machine *m, struct program *parent, uint16_t trace_pid)
+{
+    static const uint64_t nothing[6];
+    struct program *child = program_find(m, trace_pid);
+    if (child && !child->dead)
+        return -LX_EEXIST;
+    child = program_room(m, trace_pid);
+    if (!child)
+        return -LX_EAGAIN;
+    child->trace_pid = trace_pid;
+    child->dead = true; /* until it is whole */
+    int64_t pid = machine_syscall(m, LX_NR_fork, nothing);
+    if (lx_failed(pid))
+        return pid;
+    program_init(m, child, trace_pid, pid);
+    if (fork_heap(m, parent, child))
+        return 0;
+    machine_exit(m, child);
+    return -LX_ENOMEM;
+}
+
+void machine_exit(struct machine *m, struct program *p)
+{
+    block_remove_all(m, p->pid);
+    if (p->heap)
+        heap_end(p->heap);
+    kernel_exit(m->kernel, &m->cpu[0], p->pid);
+    p->dead = true;
+    EMIT(&m->env, heap_gone, .id = p->pid);
 }
 
 struct program *machine_program(struct machine *m, uint16_t trace_pid, int64_t *result)
 {
-    struct program *p = NULL;
-    for (size_t i = 0; i < m->programs && !p; i++)
-        if (m->program[i]->trace_pid == trace_pid)
-            p = m->program[i];
+    struct program *p = program_find(m, trace_pid);
     if (!p && m->programs == 1 && m->counters.ops == 0) {
         p = m->program[0]; /* the first process is the one that the trace begins with */
         p->trace_pid = trace_pid;

@@ -64,6 +64,12 @@ enum err machine_boot(struct machine *m, struct arena *, struct ram *, struct bu
 
 /* The program of a trace's pid; made if it is new. NULL with *result = -errno: not possible. */
 struct program *machine_program(struct machine *, uint16_t trace_pid, int64_t *result);
+/* The program forks: its child is the program of trace_pid from now on, with a copy of its memory,
+ * heap and blocks. -ENOMEM, -EAGAIN: too many; -EEXIST: trace_pid names a living process. 0 else.
+ */
+int64_t machine_fork(struct machine *, struct program *, uint16_t trace_pid);
+/* The program ends. */
+void machine_exit(struct machine *, struct program *);
 /* The heap of a program; made at its first use. NULL: no memory. */
 struct heap *machine_heap(struct machine *, struct program *);
 
@@ -89,6 +95,8 @@ size_t block_count(const struct machine *);
 void block_each(const struct machine *, void (*show)(void *, const struct block_info *), void *);
 /* Is a live block at this address? */
 bool block_lives_at(const struct machine *, uint16_t pid, va_t start);
+/* Process child holds every block that parent holds. false: no memory; some are there. */
+bool block_fork(struct machine *, uint16_t parent, uint16_t child);
 /* Forgets all blocks of a process that ended. */
 void block_remove_all(struct machine *, uint16_t pid);
 

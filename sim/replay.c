@@ -307,11 +307,18 @@ static int64_t do_sbrk(const struct task *t)
     return (uint64_t)now == arg[0] ? (int64_t)info.brk : -LX_ENOMEM;
 }
 
+/* The child's number in the trace, or -errno. */
+static int64_t do_fork(const struct task *t)
+{
+    int64_t result = machine_fork(t->m, t->p, (uint16_t)t->op->v[0]);
+    if (result == -LX_EEXIST)
+        complain(t, MISUSE_REUSED, 0, 0);
+    return result ? result : (int64_t)t->op->v[0];
+}
+
 static int64_t do_exit(const struct task *t)
 {
-    block_remove_all(t->m, t->p->pid);
-    kernel_exit(t->m->kernel, &t->m->cpu[0], t->p->pid);
-    t->p->dead = true;
+    machine_exit(t->m, t->p);
     return 0;
 }
 
@@ -369,7 +376,7 @@ static int64_t do_op(const struct task *t, const struct op_extra *extra)
     case OP_munlock:
         return do_syscall(t, LX_NR_munlock);
     case OP_fork:
-        return do_syscall(t, LX_NR_fork);
+        return do_fork(t);
     case OP_exit:
         return do_exit(t);
     case OP_mark:

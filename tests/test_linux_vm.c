@@ -88,10 +88,15 @@ static bool op_is(const char *line, const char *name)
 
 /* ---- running one op ---- */
 
+#define NUMBERS 8u /* of processes in a sequence */
+
 struct run {
     struct rig rig;
     struct text out;
     unsigned op;
+    bool several;          /* the sequence names processes */
+    uint16_t pid[NUMBERS]; /* by number; 0: not there */
+    uint16_t now;          /* pid of the one that runs */
 };
 
 static void add_runs(struct text *t, const unsigned *value, size_t count)
@@ -109,7 +114,7 @@ static void run_access(struct run *run, const char *line, bool write)
     static unsigned value[1 << 16];
     va_t start = address(line, "addr"), end = start + number(line, "len");
     size_t done = 0;
-    uint64_t faults = rig_process(&run->rig, 1).faults_minor;
+    uint64_t faults = rig_process(&run->rig, run->now).faults_minor;
     bool ok = true;
     va_t va = start;
     for (; va < end; va = align_down(va, PAGE_SIZE) + PAGE_SIZE, done++) {
@@ -127,7 +132,7 @@ static void run_access(struct run *run, const char *line, bool write)
         add(&run->out, s->signal == LX_SIGBUS ? "BUS:ADRERR:" : "SEGV:%s:", code);
         add_address(&run->out, s->va);
     }
-    faults = rig_process(&run->rig, 1).faults_minor - faults;
+    faults = rig_process(&run->rig, run->now).faults_minor - faults;
     add(&run->out, " %llu", (unsigned long long)faults);
     if (!write && done) {
         add(&run->out, " ");
@@ -141,7 +146,7 @@ static void add_mincore(struct run *run, va_t start, uint64_t length)
     static unsigned value[1 << 18];
     size_t count = 0;
     for (va_t va = start; va < start + length; va += PAGE_SIZE)
-        value[count++] = (unsigned)kernel_mincore(run->rig.k, 1, va);
+        value[count++] = (unsigned)kernel_mincore(run->rig.k, run->now, va);
     add_runs(&run->out, value, count);
 }
 
@@ -155,7 +160,7 @@ static void run_call(struct run *run, const char *line)
         {"madvise", LX_NR_madvise}, {"mremap", LX_NR_mremap}, {"brk", LX_NR_brk},
         {"mincore", LX_NR_mincore}, {"mlock", LX_NR_mlock},   {"munlock", LX_NR_munlock},
     };
-    uint64_t nr = 0, faults = rig_process(&run->rig, 1).faults_minor;
+    uint64_t nr = 0, faults = rig_process(&run->rig, run->now).faults_minor;
     for (size_t i = 0; i < ARRAY_LEN(calls); i++)
         if (op_is(line, calls[i].name))
             nr = calls[i].nr;
@@ -184,13 +189,46 @@ static void run_call(struct run *run, const char *line)
         add_address(&run->out, (va_t)result);
     else
         add(&run->out, "%lld", (long long)result);
-    faults = rig_process(&run->rig, 1).faults_minor - faults;
+    faults = rig_process(&run->rig, run->now).faults_minor - faults;
     add(&run->out, " %llu\n", (unsigned long long)faults);
+}
+
+/* The two tables that stood before the sequence began; the first is the image's. */
+static void stand(struct run *run)
+{
+    ck_assert(rig_store(&run->rig, HEAP0 - PAGE_SIZE, 1) && rig_load(&run->rig, MMAP_LOW) >= 0);
+}
+
+static void run_fork(struct run *run, unsigned child)
+{
+    uint64_t faults = rig_process(&run->rig, run->now).faults_minor;
+    int64_t pid = rig_call(&run->rig, LX_NR_fork, 0, 0, 0, 0, 0);
+    ck_assert_int_gt(pid, 0);
+    run->pid[child] = (uint16_t)pid;
+    faults = rig_process(&run->rig, run->now).faults_minor - faults;
+    add(&run->out, "%u %llu\n", child, (unsigned long long)faults);
+    kernel_switch(run->rig.k, &run->rig.cpu[0], (uint16_t)pid);
+    stand(run);
+}
+
+static void run_exit(struct run *run, unsigned number)
+{
+    kernel_exit(run->rig.k, &run->rig.cpu[0], run->now);
+    run->pid[number] = 0;
+    add(&run->out, "0 0\n");
 }
 
 static void run_line(struct run *run, const char *line)
 {
-    if (op_is(line, "read") || op_is(line, "write"))
+    unsigned p = (unsigned)number(line, "p");
+    run->several = run->several || field(line, "p");
+    run->now = run->pid[p];
+    kernel_switch(run->rig.k, &run->rig.cpu[0], run->now);
+    if (op_is(line, "fork"))
+        run_fork(run, (unsigned)number(line, "child"));
+    else if (op_is(line, "exit"))
+        run_exit(run, p);
+    else if (op_is(line, "read") || op_is(line, "write"))
         run_access(run, line, op_is(line, "write"));
     else
         run_call(run, line);
@@ -205,21 +243,33 @@ static bool of_baseline(const struct area *a)
 }
 
 struct sums {
-    uint64_t rss, anon;
+    uint64_t rss, anon; /* KiB */
+    uint64_t share;     /* proportional, in bytes of 2^-12, as Linux sums it */
 };
 
 static struct sums area_sums(const struct kernel *k, const struct process *p, const struct area *a)
 {
-    struct sums s = {0, 0};
+    struct sums s = {0};
     pfn_t table;
     for (va_t va = a->start; pgtable_next(k, p, &va, a->end) != PFN_NONE; va += PAGE_SIZE) {
         pte_t entry = pgtable_get(k, p, va, &table);
         if (!pte_held(entry) || pte_pfn(entry) == k->zero)
             continue;
         s.rss += 4;
+        s.share += (PAGE_SIZE << 12) / frames_at(k->frames, pte_pfn(entry))->refs;
         s.anon += frames_at(k->frames, pte_pfn(entry))->use == FRAME_ANON ? 4 : 0;
     }
     return s;
+}
+
+/* "p1 " at the start of a row, where there are several. */
+static void add_number(struct text *t, const struct run *run)
+{
+    unsigned number = 0;
+    while (run->pid[number] != run->now)
+        number++;
+    if (run->several)
+        add(t, "p%u ", number);
 }
 
 static void add_area(struct text *t, const struct run *run, const struct area *a)
@@ -230,13 +280,14 @@ static void add_area(struct text *t, const struct run *run, const struct area *a
     } flags[] = {{VM_GROWSDOWN, "gd"}, {VM_LOCKED, "lo"},    {VM_DONTCOPY, "dc"},
                  {VM_ACCOUNT, "ac"},   {VM_NORESERVE, "nr"}, {VM_WIPEONFORK, "wf"},
                  {VM_DONTDUMP, "dd"},  {VM_HUGEPAGE, "hg"},  {VM_NOHUGEPAGE, "nh"}};
-    const struct process *p = process_find(run->rig.k, 1);
+    const struct process *p = process_find(run->rig.k, run->now);
     struct sums s = area_sums(run->rig.k, p, a);
+    add_number(t, run);
     add_address(t, a->start);
     add(t, " %llu %c%c%c %c %llu %llu %llu 0 ", (unsigned long long)(a->end - a->start),
         a->flags & VM_READ ? 'r' : '-', a->flags & VM_WRITE ? 'w' : '-',
         a->flags & VM_EXEC ? 'x' : '-', a->flags & VM_SHARED ? 's' : 'p', (unsigned long long)s.rss,
-        (unsigned long long)s.anon, (unsigned long long)(a->flags & VM_LOCKED ? s.rss : 0));
+        (unsigned long long)s.anon, (unsigned long long)(a->flags & VM_LOCKED ? s.share >> 22 : 0));
     const char *comma = "";
     for (size_t i = 0; i < ARRAY_LEN(flags); i++) {
         if (!(a->flags & flags[i].vm))
@@ -249,7 +300,7 @@ static void add_area(struct text *t, const struct run *run, const struct area *a
 
 static void add_maps(struct text *t, const struct run *run)
 {
-    const struct process *p = process_find(run->rig.k, 1);
+    const struct process *p = process_find(run->rig.k, run->now);
     for (size_t i = 0; i < p->areas.count; i++)
         if (!of_baseline(p->areas.at[i]))
             add_area(t, run, p->areas.at[i]);
@@ -274,7 +325,7 @@ static const char *page_kind(const struct kernel *k, const struct process *p, va
 static void add_pages_of(struct text *t, const struct run *run, const struct area *a)
 {
     const struct kernel *k = run->rig.k;
-    const struct process *p = process_find(k, 1);
+    const struct process *p = process_find(k, run->now);
     for (va_t va = a->start; pgtable_next(k, p, &va, a->end) != PFN_NONE;) {
         const char *kind = page_kind(k, p, va);
         va_t start = va;
@@ -284,6 +335,7 @@ static void add_pages_of(struct text *t, const struct run *run, const struct are
         }
         while (va < a->end && page_kind(k, p, va) == kind)
             va += PAGE_SIZE;
+        add_number(t, run);
         add_address(t, start);
         add(t, " %llu %s\n", (unsigned long long)((va - start) >> PAGE_SHIFT), kind);
     }
@@ -291,10 +343,22 @@ static void add_pages_of(struct text *t, const struct run *run, const struct are
 
 static void add_pages(struct text *t, const struct run *run)
 {
-    const struct process *p = process_find(run->rig.k, 1);
+    const struct process *p = process_find(run->rig.k, run->now);
     for (size_t i = 0; i < p->areas.count; i++)
         if (!of_baseline(p->areas.at[i]))
             add_pages_of(t, run, p->areas.at[i]);
+}
+
+/* What one of the two tells of all processes. */
+static void add_all(struct run *run, void (*tell)(struct text *, const struct run *))
+{
+    run->out.length = 0;
+    run->out.at[0] = '\0';
+    for (unsigned i = 0; i < NUMBERS; i++) {
+        run->now = run->pid[i];
+        if (run->now)
+            tell(&run->out, run);
+    }
 }
 
 /* ---- comparing ---- */
@@ -328,25 +392,36 @@ static bool same(const char *what, const char *want, const char *got)
     return false;
 }
 
+/* The size of each living process's tables, as its growth over those of the first at the start. */
+static bool same_tables(struct run *run, const char *json, uint64_t tables)
+{
+    uint64_t before = number(json, "VmPTE_before_kb");
+    bool ok = true;
+    for (unsigned i = 0; i < NUMBERS; i++) {
+        if (!run->pid[i])
+            continue;
+        json = field(json, "VmPTE_after_kb");
+        uint64_t want = signed_number(json) - before;
+        uint64_t got = 4 * (rig_process(&run->rig, run->pid[i]).tables - tables);
+        if (got != want)
+            printf("  VmPTE of p%u: Linux %+lld kB, here %+lld kB\n", i, (long long)want,
+                   (long long)got);
+        ok = ok && got == want;
+    }
+    return ok;
+}
+
 static bool compare(struct run *run, const char *base, uint64_t tables)
 {
     char *out = slurp(base, ".out"), *maps = slurp(base, ".maps"), *pages = slurp(base, ".pages");
     char *json = slurp(base, ".json");
     bool ok = same("out", out, run->out.at);
     if (ok) {
-        run->out.length = 0;
-        run->out.at[0] = '\0';
-        add_maps(&run->out, run);
+        add_all(run, add_maps);
         ok = same("maps", maps, run->out.at);
-        run->out.length = 0;
-        run->out.at[0] = '\0';
-        add_pages(&run->out, run);
+        add_all(run, add_pages);
         ok = same("pages", pages, run->out.at) && ok;
-        uint64_t want = number(json, "VmPTE_after_kb") - number(json, "VmPTE_before_kb");
-        uint64_t got = 4 * (rig_process(&run->rig, 1).tables - tables);
-        if (got != want)
-            printf("  VmPTE: Linux %+lld kB, here %+lld kB\n", (long long)want, (long long)got);
-        ok = ok && got == want;
+        ok = same_tables(run, json, tables) && ok;
     }
     free(out);
     free(maps);
@@ -361,8 +436,8 @@ static bool sequence(const char *path)
     struct kernel_config config = rig_config();
     rig_open(&run->rig, RAM, &config);
     run->out.at = calloc(1, TEXT_SIZE);
-    /* The two tables that stood before the sequence began. */
-    ck_assert(rig_store(&run->rig, HEAP0 - PAGE_SIZE, 1) && rig_load(&run->rig, MMAP_LOW) >= 0);
+    run->now = run->pid[0] = 1;
+    stand(run);
     uint64_t tables = rig_process(&run->rig, 1).tables;
     char *text = slurp(path, "");
     for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
@@ -375,7 +450,8 @@ static bool sequence(const char *path)
     bool ok = compare(run, base, tables);
     if (!ok)
         printf("  above: %s\n", path);
-    kernel_exit(run->rig.k, &run->rig.cpu[0], 1);
+    for (unsigned i = 0; i < NUMBERS; i++)
+        kernel_exit(run->rig.k, &run->rig.cpu[0], run->pid[i]);
     rig_check(&run->rig);
     rig_close(&run->rig);
     free(run->out.at);
@@ -391,15 +467,6 @@ static bool wanted(const char *name, const char *prefix)
            strcmp(name + n - 6, ".jsonl") == 0;
 }
 
-/* fork and exit are not there yet. */
-static bool forks(const char *path)
-{
-    char *text = slurp(path, "");
-    bool found = strstr(text, "fork") != NULL;
-    free(text);
-    return found;
-}
-
 static void profile(const char *folder, const char *prefix, unsigned baseline)
 {
     struct dirent **entry;
@@ -412,7 +479,7 @@ static void profile(const char *folder, const char *prefix, unsigned baseline)
     for (int i = 0; i < count; i++) {
         char path[512];
         snprintf(path, sizeof(path), "%s/%s", folder, entry[i]->d_name);
-        if (wanted(entry[i]->d_name, prefix) && !forks(path)) {
+        if (wanted(entry[i]->d_name, prefix)) {
             agree += sequence(path);
             all++;
         }
@@ -432,7 +499,8 @@ static const struct {
     {"../shared/traces/vm", "vm-mremap", 75}, {"../shared/traces/vm", "vm-brk", 0},
     {"../shared/traces/vm", "vm-fault", 75},  {"../shared/traces/vm", "vm-bad", 0},
     {"../shared/traces/vm", "vm-mix", 75},    {"../shared/traces/vm", "vm-grow", 0},
-    {"../shared/traces/vm", "vm-thp", 27},    {"../shared/traces/vm-rules", "x", 167},
+    {"../shared/traces/vm", "vm-thp", 27},    {"../shared/traces/vm", "cow", 100},
+    {"../shared/traces/vm-rules", "x", 167},
 };
 
 START_TEST(agree)

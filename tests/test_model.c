@@ -49,6 +49,38 @@ static const char kernel_calls[] =
     "{\"op\":\"write\",\"addr\":\"0x30000000\",\"len\":4194304}\n"
     "{\"op\":\"write\",\"addr\":\"0x20000000\",\"len\":8}\n";
 
+/* Two generations; each process frees what it inherited and allocates anew; pages are shared,
+ * copied, kept, moved, locked away; the grandchild outlives its parents. */
+static const char forks[] =
+    "{\"memwalk\":1,\"name\":\"forks\"}\n"
+    "{\"op\":\"malloc\",\"id\":1,\"size\":24}\n"
+    "{\"op\":\"malloc\",\"id\":2,\"size\":5000}\n"
+    "{\"op\":\"malloc\",\"id\":3,\"size\":300000}\n"
+    "{\"op\":\"write\",\"id\":2,\"off\":0,\"len\":5000}\n"
+    "{\"op\":\"write\",\"id\":3,\"off\":0,\"len\":9000}\n"
+    "{\"op\":\"malloc\",\"id\":4,\"size\":24}\n"
+    "{\"op\":\"free\",\"id\":2}\n"
+    "{\"op\":\"mmap\",\"addr\":\"0x10000000\",\"len\":65536,\"prot\":3,\"flags\":50}\n"
+    "{\"op\":\"write\",\"addr\":\"0x10000000\",\"len\":32768}\n"
+    "{\"op\":\"mprotect\",\"addr\":\"0x10004000\",\"len\":4096,\"prot\":0}\n"
+    "{\"op\":\"fork\",\"child\":1}\n"
+    "{\"op\":\"write\",\"addr\":\"0x10000000\",\"len\":8192}\n"
+    "{\"op\":\"malloc\",\"pid\":1,\"id\":9,\"size\":700}\n"
+    "{\"op\":\"mremap\",\"pid\":1,\"addr\":\"0x10002000\",\"old\":12288,\"new\":12288,\"flags\":3,"
+    "\"to\":\"0x20000000\"}\n"
+    "{\"op\":\"free\",\"pid\":1,\"id\":4}\n"
+    "{\"op\":\"fork\",\"pid\":1,\"child\":2}\n"
+    "{\"op\":\"free\",\"id\":3}\n"
+    "{\"op\":\"write\",\"pid\":1,\"addr\":\"0x20000000\",\"len\":8}\n"
+    "{\"op\":\"exit\"}\n"
+    "{\"op\":\"write\",\"pid\":2,\"addr\":\"0x20000000\",\"len\":4096}\n"
+    "{\"op\":\"free\",\"pid\":2,\"id\":1}\n"
+    "{\"op\":\"realloc\",\"pid\":2,\"id\":9,\"size\":7000}\n"
+    "{\"op\":\"exit\",\"pid\":1}\n"
+    "{\"op\":\"write\",\"pid\":2,\"addr\":\"0x20000000\",\"len\":8}\n"
+    "{\"op\":\"free\",\"pid\":2,\"id\":3}\n"
+    "{\"op\":\"exit\",\"pid\":2}\n";
+
 /* ---- a simulation that is watched ---- */
 
 struct watched {
@@ -130,6 +162,16 @@ START_TEST(model_equals_inspection_in_every_allocator)
         char setting[64];
         snprintf(setting, sizeof(setting), "alloc=%s", alloc_table[i]->name);
         every_op(anatomy, (const char *const[]){setting, NULL});
+    }
+}
+END_TEST
+
+START_TEST(model_equals_inspection_in_forked_processes)
+{
+    for (size_t i = 0; alloc_table[i]; i++) {
+        char setting[64];
+        snprintf(setting, sizeof(setting), "alloc=%s", alloc_table[i]->name);
+        every_op(forks, (const char *const[]){setting, NULL});
     }
 }
 END_TEST
@@ -222,6 +264,7 @@ START_TEST(model_check_sees_a_missing_event)
 END_TEST
 
 TEST_MAIN("model", model_equals_inspection_in_every_allocator,
-          model_equals_inspection_in_every_replacement, model_equals_inspection_in_kernel_calls,
-          model_equals_inspection_when_memory_runs_out, model_equals_inspection_in_shipped_traces,
-          model_equals_inspection_after_jumps, model_check_sees_a_missing_event)
+          model_equals_inspection_in_forked_processes, model_equals_inspection_in_every_replacement,
+          model_equals_inspection_in_kernel_calls, model_equals_inspection_when_memory_runs_out,
+          model_equals_inspection_in_shipped_traces, model_equals_inspection_after_jumps,
+          model_check_sees_a_missing_event)

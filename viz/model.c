@@ -257,6 +257,9 @@ static void on_table_new(struct model *m, const struct event *e)
         f->entry = model_memory(m, PAGE_SIZE);
     m->count.tables++;
     cpu_of(m, e)->fault.tables++;
+    struct model_process *p = e->pid ? model_process_make(m, e->pid) : NULL;
+    if (p && !p->root) /* its first table */
+        p->root = e->table_new.pfn << PAGE_SHIFT;
 }
 
 static void on_table_gone(struct model *m, const struct event *e)
@@ -272,15 +275,26 @@ static void entry_set(struct model *m, pa_t pa, pte_t entry)
         f->entry[(pa & PAGE_MASK) / sizeof(pte_t)] = entry;
 }
 
-/* A page may move (mremap): the frame goes with its entry. */
+/* The frame that an entry of level 1 holds for a program, accessible or not (then global alone is
+ * set); NULL: none. */
+static struct model_frame *frame_held(struct model *m, pte_t entry)
+{
+    bool held = (entry & PTE_US) && (entry & (PTE_P | PTE_G)) && pte_pfn(entry) < m->frames;
+    return held ? model_frame_make(m, pte_pfn(entry)) : NULL;
+}
+
+/* A page may move (mremap): the frame goes with its entry, while it has only one. */
 static void on_entry_write(struct model *m, const struct event *e)
 {
     const struct ev_entry_write *w = &e->entry_write;
     entry_set(m, w->pa, w->after);
-    if (w->level != 1 || !(w->after & PTE_P) || pte_pfn(w->after) >= m->frames)
+    if (w->level != 1)
         return;
-    struct model_frame *f = model_frame_make(m, pte_pfn(w->after));
-    if (f->use == FRAME_ANON)
+    struct model_frame *f = frame_held(m, w->before);
+    if (f)
+        f->refs--;
+    f = frame_held(m, w->after);
+    if (f && ++f->refs == 1 && f->use == FRAME_ANON)
         f->va = w->va;
 }
 
@@ -293,6 +307,9 @@ static void on_process_new(struct model *m, const struct event *e)
 static void on_process_gone(struct model *m, const struct event *e)
 {
     struct model_process *p = model_process_make(m, (uint16_t)e->process_gone.id);
+    for (size_t i = 0; i < m->processes; i++) /* nobody waits for its children any more */
+        if (m->process[i].parent == p->pid)
+            m->process[i].parent = 0;
     p->gone = true;
     p->signal = (uint16_t)e->process_gone.signal;
 }
@@ -574,6 +591,12 @@ static void fold_program(struct model *m, const struct event *e)
         break;
     case EV_block_new:
         on_block_new(m, e);
+        break;
+    case EV_heap_fork:
+        model_heap_fork(m, (uint16_t)e->heap_fork.parent, e->pid);
+        break;
+    case EV_heap_gone:
+        model_heap_drop(m, (uint16_t)e->heap_gone.id);
         break;
     case EV_block_gone:
         model_block_drop(m, e->pid, e->block_gone.pointer);

@@ -43,8 +43,9 @@ struct model_psc {
 };
 
 struct model_frame {
-    va_t va;      /* page it backs, or first address that the table maps */
-    pte_t *entry; /* of a table: its 512 entries; else NULL */
+    va_t va;       /* page it backs, or first address that the table maps */
+    pte_t *entry;  /* of a table: its 512 entries; else NULL */
+    uint32_t refs; /* entries of level 1 that hold it */
     uint16_t pid;
     uint8_t use;   /* enum frame_use */
     uint8_t level; /* of a table */

@@ -201,6 +201,46 @@ void model_free_drop(struct model *m, uint16_t pid, va_t start)
     m->chunks--;
 }
 
+static void *model_copy(struct model *m, const void *from, size_t size)
+{
+    void *to = model_memory(m, size);
+    if (size)
+        memcpy(to, from, size);
+    return to;
+}
+
+/* Tables move while copies are added to them, so copies of the old tables are walked. */
+void model_heap_fork(struct model *m, uint16_t parent, uint16_t child)
+{
+    struct model_block *block = m->block;
+    struct model_free *chunk = m->chunk;
+    size_t blocks = m->block_room, chunks = m->chunk_room;
+    m->block = model_copy(m, block, blocks * sizeof(*block));
+    m->chunk = model_copy(m, chunk, chunks * sizeof(*chunk));
+    for (size_t i = 0; i < blocks; i++) {
+        block[i].pid = block[i].pid == parent ? child : block[i].pid;
+        if (block[i].start && !block[i].dead && block[i].pid == child)
+            model_block_add(m, &block[i]);
+    }
+    for (size_t i = 0; i < chunks; i++) {
+        chunk[i].pid = chunk[i].pid == parent ? child : chunk[i].pid;
+        if (chunk[i].start && !chunk[i].dead && chunk[i].pid == child)
+            model_free_add(m, &chunk[i]);
+    }
+    arena_free(m->arena, block, blocks * sizeof(*block));
+    arena_free(m->arena, chunk, chunks * sizeof(*chunk));
+}
+
+void model_heap_drop(struct model *m, uint16_t pid)
+{
+    for (size_t i = 0; i < m->block_room; i++)
+        if (m->block[i].pid == pid)
+            model_block_drop(m, pid, m->block[i].start);
+    for (size_t i = 0; i < m->chunk_room; i++)
+        if (m->chunk[i].pid == pid && m->chunk[i].start)
+            model_free_drop(m, pid, m->chunk[i].start);
+}
+
 void model_step_add(struct model *m, uint8_t kind)
 {
     void *array = m->step;
@@ -282,7 +322,8 @@ static uint64_t resident_in(const struct model *m, pa_t table, unsigned level, v
     unsigned first = start > base ? (unsigned)((start - base) / span) : 0;
     for (unsigned i = first; i < TABLE_ENTRIES && base + i * span < end; i++) {
         pte_t entry = f->entry[i];
-        if (!(entry & PTE_P))
+        bool held = (entry & PTE_P) || (level == 1 && (entry & PTE_G)); /* or PROT_NONE */
+        if (!held)
             continue;
         if (level == 1 && model_frame(m, pte_pfn(entry))->use == FRAME_RESERVED)
             continue; /* the page of zeroes that all share */
