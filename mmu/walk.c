@@ -137,7 +137,7 @@ void walk_read_from(const struct ram *ram, const struct mmu_regs *regs, va_t va,
     w->present = w->reserved = false;
     w->steps = 0;
     pa_t table = start->table;
-    uint32_t flags = start->flags, above = flags;
+    uint32_t flags = start->flags, above;
     for (unsigned level = start->level;; level--) {
         struct walk_step *step = &w->step[w->steps++];
         step->level = level;

@@ -11,7 +11,7 @@ import tempfile
 
 BUILD = os.environ.get("MEMWALK_BUILD", "build/release")
 MEMWALK = os.path.join(BUILD, "memwalk")
-COMMANDS = ("run explain walk maps heap tlb tables frames access view record trace config events "
+COMMANDS = ("run explain walk translate maps heap tlb tables frames access view record trace config events "
             "version help").split()
 LOOKS = "run explain walk maps heap tlb tables frames".split()
 BRK = "traces/lesson-brk-or-mmap.json"

@@ -10,6 +10,7 @@
 int cli_run(int argc, char **argv);
 int cli_explain(int argc, char **argv);
 int cli_walk(int argc, char **argv);
+int cli_translate(int argc, char **argv);
 int cli_maps(int argc, char **argv);
 int cli_heap(int argc, char **argv);
 int cli_tlb(int argc, char **argv);

@@ -27,6 +27,7 @@ static const struct command commands[] = {
     {"run", cli_run, "replay a trace and report: allocator, kernel, MMU, cycles"},
     {"explain", cli_explain, "tell what happens, step by step, in words"},
     {"walk", cli_walk, "one address through the page tables, bit by bit"},
+    {"translate", cli_translate, "accesses to tables in an image of physical memory"},
     {"maps", cli_maps, "the areas of a process, as /proc/PID/maps shows them"},
     {"heap", cli_heap, "the heap chunk by chunk, and its free lists"},
     {"tlb", cli_tlb, "the TLBs, set by set, and the paging-structure caches"},
@@ -78,7 +79,7 @@ static void print_commands(FILE *out)
           "Watch a program's malloc go all the way down: allocator, kernel, page tables, TLB.\n\n",
           out);
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-        cli_entry(out, commands[i].name, commands[i].doc, 9);
+        cli_entry(out, commands[i].name, commands[i].doc, 10);
     fputs("\n'memwalk COMMAND --help' tells more of each command; so does 'man memwalk-COMMAND'.\n"
           "Exit status: 0 fine, 1 expectations of a trace failed, 2 bad input or usage.\n",
           out);
