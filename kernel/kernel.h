@@ -18,6 +18,9 @@ struct cpu {
     unsigned id;
     struct mmu *mmu;
     struct process *current; /* NULL before the first process runs */
+    struct process *mm;      /* whose address space is loaded; NULL: only the kernel half */
+    uint64_t gen;            /* changes of that address space that the TLBs have forgotten */
+    bool lazy;               /* idle: forgets later, when it runs again */
 };
 
 /* ---- configuration ---- */
@@ -36,10 +39,12 @@ struct kernel_config {
     uint64_t reserved_frames; /* frames at the bottom of RAM that the kernel image owns */
     uint64_t memlock_limit;   /* RLIMIT_MEMLOCK; 0: 8 MiB, as Linux starts with */
     /* Costs. */
-    uint32_t syscall_cycles; /* entry and exit */
-    uint32_t fault_cycles;   /* entry, area lookup and exit of a page fault */
-    uint32_t zero_cycles;    /* filling one frame with zeroes */
-    uint32_t entry_cycles;   /* the kernel writes one entry of a table */
+    uint32_t syscall_cycles;    /* entry and exit */
+    uint32_t fault_cycles;      /* entry, area lookup and exit of a page fault */
+    uint32_t zero_cycles;       /* filling one frame with zeroes */
+    uint32_t entry_cycles;      /* the kernel writes one entry of a table */
+    uint32_t ipi_send_cycles;   /* for each CPU that is interrupted */
+    uint32_t ipi_handle_cycles; /* until its answer is there; all interrupted CPUs at once */
 };
 
 /* ---- life ---- */
@@ -142,6 +147,13 @@ struct kernel_counters {
     uint64_t tables_made, tables_freed;
     uint64_t entry_writes;
     uint64_t invlpgs;
+    uint64_t flushes;           /* times that changed entries had to be forgotten */
+    uint64_t tlb_flushes;       /* by emptying a TLB, each CPU counted */
+    uint64_t shootdowns;        /* flushes that interrupted other CPUs */
+    uint64_t ipis;              /* interrupts handled for them */
+    uint64_t ipis_spared;       /* idle CPUs that were left alone */
+    cycles_t cycles_ipi_wait;   /* of the CPUs that asked; part of their call or fault */
+    cycles_t cycles_ipi_handle; /* lost by those that were asked; not on the clock */
     uint64_t areas_peak, frames_peak;
     cycles_t cycles_syscall, cycles_fault;
 };

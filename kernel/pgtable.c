@@ -139,13 +139,20 @@ pte_t pgtable_get(const struct kernel *k, const struct process *p, va_t va, pfn_
     return *table == PFN_NONE ? 0 : ram_read64(k->ram, entry_at(*table, va, 1));
 }
 
+/* Does after allow all that before did, to the same frame? Then a TLB may be behind: whoever has
+ * the old entry faults once more, finds that the tables allow it, and has forgotten it by that. */
+static bool only_adds(pte_t before, pte_t after)
+{
+    pte_t rights = PTE_P | PTE_RW | PTE_US, same = PTE_FRAME | PTE_XD;
+    return !(before & PTE_P) || (!(before & rights & ~after) && !((before ^ after) & same));
+}
+
 void pgtable_set(struct kernel *k, struct process *p, pfn_t table, va_t va, pte_t after)
 {
     pte_t before = ram_read64(k->ram, entry_at(table, va, 1));
     entry_write(k, p, table, va_index(va, 1), after);
-    if (!(before & PTE_P))
-        return;
-    gather_page(k, va);
+    if (!only_adds(before, after))
+        gather_page(k, va);
     gather_flush(k, p);
 }
 
@@ -210,9 +217,8 @@ static void table_drop(struct kernel *k, struct process *p, pfn_t parent, unsign
     pfn_t table = pte_pfn(ram_read64(k->ram, (parent << PAGE_SHIFT) + index * sizeof(pte_t)));
     va_t va = frames_at(k->frames, table)->va;
     entry_write(k, p, parent, index, 0);
-    gather_page(k, va); /* the walker may have cached the way to it */
+    gather_table(k, p, table, va);
     gather_flush(k, p);
-    table_free(k, p, table);
 }
 
 /* Frees what lies below parent's entries for [start, end): lower levels first. */

@@ -155,20 +155,14 @@ static bool root_make(struct kernel *k, struct process *p)
     return true;
 }
 
-/* No CPU may stand in tables that are about to go. */
-static void root_leave(struct kernel *k, const struct process *p)
-{
-    for (unsigned i = 0; i < k->cpu_count; i++)
-        if (mmu_regs(k->cpus[i].mmu)->cr3 >> PAGE_SHIFT == p->root)
-            mmu_load_cr3(k->cpus[i].mmu, k->root << PAGE_SHIFT);
-}
-
 void process_clear(struct kernel *k, struct process *p)
 {
     if (p->root != PFN_NONE) {
-        root_leave(k, p);
+        mm_leave_all(k, p);
+        gather_hold(k);
         pgtable_zap(k, p, 0, TASK_SIZE, ZAP_ALL);
         pgtable_trim(k, p, 0, TASK_SIZE, 0, 0);
+        gather_release(k, p);
     }
     area_remove_range(k->env, p, 0, TASK_SIZE);
     areas_drop(k->env, &p->areas);
@@ -322,9 +316,7 @@ int kernel_switch(struct kernel *k, struct cpu *cpu, uint16_t pid)
     cpu->current = p;
     k->env->pid = pid;
     k->env->cpu = (uint16_t)cpu->id;
-    pa_t root = p->root << PAGE_SHIFT;
-    if (mmu_regs(cpu->mmu)->cr3 != root)
-        mmu_load_cr3(cpu->mmu, root);
+    mm_load(k, cpu, p);
     return 0;
 }
 

@@ -22,6 +22,8 @@ struct process {
     uint64_t locked; /* in areas with VM_LOCKED */
     uint64_t resident, resident_peak;
     uint64_t tables;
+    uint64_t tlb_gen; /* how often a TLB had to forget something of it */
+    uint64_t cpumask; /* CPUs that have it loaded */
     uint64_t faults_minor, faults_major;
 };
 

@@ -120,8 +120,10 @@ int unmap(struct kernel *k, struct process *p, va_t start, va_t end)
     va_t to = last && last->start < end ? min_u64(last->end, end) : end;
     va_t floor, ceiling;
     neighbours(p, start, end, &floor, &ceiling);
+    gather_hold(k);
     pgtable_zap(k, p, from, to, ZAP_ALL);
     pgtable_trim(k, p, from, to, floor, ceiling);
+    gather_release(k, p);
     area_remove_range(k->env, p, start, end);
     return 0;
 }

@@ -676,6 +676,81 @@ SAY(page_keep)
         LLU(e->pfn), LLU(e->va));
 }
 
+/* ---- sentences: several processors ---- */
+
+/* "CPUs 1, 3" */
+static void say_cpus(struct telling *t, uint64_t mask)
+{
+    say(t, "CPU%s", mask & (mask - 1) ? "s" : "");
+    const char *separator = " ";
+    for (unsigned i = 0; i < 64; i++) {
+        if (!(mask >> i & 1))
+            continue;
+        say(t, "%s%u", separator, i);
+        separator = ", ";
+    }
+}
+
+static void say_to_forget(struct telling *t, uint64_t pages)
+{
+    if (pages)
+        say(t, "%llu page%s", LLU(pages), many(pages));
+    else
+        say(t, "everything but global pages");
+}
+
+SAY(ipi_send)
+{
+    if (e->cpus) {
+        say(t, "Shootdown: ");
+        say_cpus(t, e->cpus);
+        say(t, " may have cached the old entries and %s interrupted, to forget ",
+            e->cpus & (e->cpus - 1) ? "are" : "is");
+        say_to_forget(t, e->pages);
+        if (e->pages)
+            say(t, " in 0x%llx-0x%llx", LLU(e->start), LLU(e->end));
+        say(t, "; the address space is at generation %llu.", LLU(e->generation));
+    }
+    if (!e->spared) {
+        say(t, "%s", e->cpus ? "" : "No other CPU has the address space loaded.");
+        return;
+    }
+    say(t, "%s", e->cpus ? " " : "No interrupt is needed: ");
+    say_cpus(t, e->spared);
+    say(t, " idle%s and will catch up before running again.",
+        e->spared & (e->spared - 1) ? "" : "s");
+}
+
+SAY(ipi_handle)
+{
+    say(t, "This CPU is interrupted by CPU %llu: ", LLU(e->from));
+    if (e->lazy) {
+        say(t, "it idles and only leaves the address space, whose tables are about to go.");
+        return;
+    }
+    say(t, "it forgets ");
+    say_to_forget(t, e->pages);
+    say(t, " and is at generation %llu again.", LLU(e->generation));
+}
+
+SAY(ipi_done)
+{
+    say_cpus(t, e->cpus);
+    say(t, " ha%s answered after %llu cycles: nobody can use the old entries any more.",
+        e->cpus & (e->cpus - 1) ? "ve" : "s", LLU(e->waited));
+}
+
+SAY(tlb_lazy)
+{
+    if (e->on)
+        say(t, "CPU %llu has nothing to run: it keeps the address space loaded, lazily.",
+            LLU(e->id));
+    else
+        say(t, "CPU %llu idles no more.", LLU(e->id));
+}
+
+/* ---- sentences: the end of processes ---- */
+
 SAY(out_of_memory)
 {
     say(t, "No frame is left for 0x%llx: ", LLU(e->va));

@@ -49,6 +49,8 @@ static inline struct kernel_config rig_config(void)
         .fault_cycles = 1000,
         .zero_cycles = 128,
         .entry_cycles = 4,
+        .ipi_send_cycles = 300,
+        .ipi_handle_cycles = 1200,
     };
 }
 

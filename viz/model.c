@@ -459,6 +459,12 @@ static void on_cr3_load(struct model *m, const struct event *e)
         model_process_make(m, e->pid)->root = e->cr3_load.root;
 }
 
+static void on_tlb_lazy(struct model *m, const struct event *e)
+{
+    CHECK(e->tlb_lazy.id < m->cpus);
+    m->cpu[e->tlb_lazy.id].lazy = e->tlb_lazy.on;
+}
+
 /* ---- the fold ---- */
 
 static bool fold_mmu(struct model *m, const struct event *e)
@@ -538,6 +544,9 @@ static bool fold_kernel(struct model *m, const struct event *e)
         return true;
     case EV_area_gone:
         model_area_drop(model_process_make(m, e->pid), e->area_gone.start);
+        return true;
+    case EV_tlb_lazy:
+        on_tlb_lazy(m, e);
         return true;
     case EV_fault_begin:
         on_fault_begin(m, e);

@@ -166,6 +166,7 @@ struct model_cpu {
     struct model_call call;
     pa_t root; /* CR3's table */
     uint16_t pid;
+    bool lazy; /* idle, with an address space loaded */
 };
 
 struct model_counts {
