@@ -21,7 +21,10 @@ struct cpu {
     struct process *mm;      /* whose address space is loaded; NULL: only the kernel half */
     uint64_t gen;            /* changes of that address space that the TLBs have forgotten */
     bool lazy;               /* idle: forgets later, when it runs again */
+    uint32_t tid;            /* of current; TID_NONE: only the process is known */
+    uint32_t tasks;          /* threads that have their place here */
 };
+#define TID_NONE UINT32_MAX
 
 /* ---- configuration ---- */
 
@@ -43,6 +46,7 @@ struct kernel_config {
     uint32_t fault_cycles;      /* entry, area lookup and exit of a page fault */
     uint32_t zero_cycles;       /* filling one frame with zeroes */
     uint32_t entry_cycles;      /* the kernel writes one entry of a table */
+    uint32_t switch_cycles;     /* a CPU goes on with another thread */
     uint32_t ipi_send_cycles;   /* for each CPU that is interrupted */
     uint32_t ipi_handle_cycles; /* until its answer is there; all interrupted CPUs at once */
 };
@@ -56,8 +60,18 @@ struct kernel *kernel_new(struct env *, struct ram *, struct cpu *cpus, unsigned
 
 /* A new process with the standard layout; its pid (from 1), or -errno. */
 int64_t kernel_spawn(struct kernel *, const char *name);
-/* Makes pid run on cpu: loads CR3 where the address space differs. 0 or -ESRCH. */
+/* Makes pid run on cpu, whichever of its threads: loads CR3 where the address space differs. 0 or
+ * -ESRCH. */
 int kernel_switch(struct kernel *, struct cpu *, uint16_t pid);
+/* Thread tid of pid runs, on the CPU that it has: *cpu. One that never ran gets the CPU with the
+ * fewest threads, the lowest number among equals. 0, -ESRCH or -ENOMEM. */
+int kernel_run(struct kernel *, uint16_t pid, uint16_t tid, struct cpu **cpu);
+/* What runs on cpu waits for something: the CPU idles, with the address space still loaded. */
+void kernel_block(struct kernel *, struct cpu *);
+/* The thread that runs on cpu ends; its process goes on. */
+void kernel_thread_exit(struct kernel *, struct cpu *);
+/* The thread that runs on cpu moves to CPU number to. 0, -EINVAL (no such CPU) or -ESRCH. */
+int kernel_affinity(struct kernel *, struct cpu *, uint64_t to);
 /* Ends a process and frees all that it owns. While its parent lives and has not waited for it, it
  * stays listed, without memory. */
 void kernel_exit(struct kernel *, struct cpu *, uint16_t pid);
@@ -147,6 +161,8 @@ struct kernel_counters {
     uint64_t tables_made, tables_freed;
     uint64_t entry_writes;
     uint64_t invlpgs;
+    uint64_t switches;          /* of threads, to and from idle included */
+    uint64_t mm_switches;       /* of address spaces */
     uint64_t flushes;           /* times that changed entries had to be forgotten */
     uint64_t tlb_flushes;       /* by emptying a TLB, each CPU counted */
     uint64_t shootdowns;        /* flushes that interrupted other CPUs */
@@ -155,8 +171,18 @@ struct kernel_counters {
     cycles_t cycles_ipi_wait;   /* of the CPUs that asked; part of their call or fault */
     cycles_t cycles_ipi_handle; /* lost by those that were asked; not on the clock */
     uint64_t areas_peak, frames_peak;
-    cycles_t cycles_syscall, cycles_fault;
+    cycles_t cycles_syscall, cycles_fault, cycles_switch;
 };
+
+struct cpu_info {
+    uint16_t pid, tid; /* what runs; 0: nothing */
+    uint16_t loaded;   /* whose address space is loaded; 0: only the kernel half */
+    bool lazy;         /* loaded, but not interrupted for flushes */
+    bool behind;       /* lazy, and must forget before it runs again: its TLB may contradict */
+    uint32_t tasks;    /* threads that have their place there */
+};
+/* false: no such CPU. */
+bool kernel_cpu(const struct kernel *, unsigned cpu, struct cpu_info *);
 
 const struct kernel_counters *kernel_counters(const struct kernel *);
 /* Process number i in order of pid, i < count. */

@@ -239,9 +239,7 @@ static struct process *process_new(struct kernel *k, const char *name, uint16_t 
 /* Takes p out of the world; its memory is gone already. */
 static void process_forget(struct kernel *k, struct process *p)
 {
-    for (unsigned i = 0; i < k->cpu_count; i++)
-        if (k->cpus[i].current == p)
-            k->cpus[i].current = NULL;
+    sched_forget(k, p);
     list_remove(k, p);
     arena_free(k->env->arena, p, sizeof(*p));
 }
@@ -308,18 +306,6 @@ int64_t kernel_spawn(struct kernel *k, const char *name)
     return made ? pid : -LX_ENOMEM;
 }
 
-int kernel_switch(struct kernel *k, struct cpu *cpu, uint16_t pid)
-{
-    struct process *p = process_find(k, pid);
-    if (!p || p->killed)
-        return -LX_ESRCH;
-    cpu->current = p;
-    k->env->pid = pid;
-    k->env->cpu = (uint16_t)cpu->id;
-    mm_load(k, cpu, p);
-    return 0;
-}
-
 /* Gives p's memory back, unless it has none any more. */
 static void process_finish(struct kernel *k, struct process *p)
 {
@@ -341,12 +327,13 @@ void process_end(struct kernel *k, struct process *p)
 
 void kernel_exit(struct kernel *k, struct cpu *cpu, uint16_t pid)
 {
-    (void)cpu; /* the caller's CPU matters once exits cost a switch */
+    (void)cpu;
     struct process *p = process_find(k, pid);
     if (!p || p->exited)
         return;
     const struct process *parent = p->parent ? process_find(k, p->parent) : NULL;
     process_finish(k, p);
+    sched_forget(k, p);
     process_orphan(k, p);
     p->exited = true;
     if (!parent || parent->exited)

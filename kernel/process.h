@@ -3,6 +3,7 @@
 #define MEMWALK_KERNEL_PROCESS_H
 
 #include "kernel/frames.h"
+#include "kernel/sched.h"
 #include "kernel/tlbflush.h"
 #include "kernel/vma.h"
 
@@ -25,6 +26,8 @@ struct process {
     uint64_t tlb_gen; /* how often a TLB had to forget something of it */
     uint64_t cpumask; /* CPUs that have it loaded */
     uint64_t faults_minor, faults_major;
+    uint64_t switches; /* how often one of its threads began to run */
+    struct tasks tasks;
 };
 
 struct kernel {

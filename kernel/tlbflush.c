@@ -268,6 +268,7 @@ void mm_load(struct kernel *k, struct cpu *cpu, struct process *p)
     lazy_set(k, cpu, false);
     if (same && cpu->gen == p->tlb_gen)
         return;
+    k->counters.mm_switches += !same;
     mask_clear(cpu);
     cpu->mm = p;
     p->cpumask |= (uint64_t)1 << cpu->id;

@@ -114,7 +114,7 @@ static enum err refuse(struct machine *m, const struct mmu_fault *fault, struct 
 /* The kernel resolves the fault, or *e says why it cannot. */
 static enum err resolve(struct machine *m, const struct mmu_fault *fault, struct error *e)
 {
-    if (kernel_fault(m->kernel, &m->cpu[0], fault, &m->signal) >= FAULT_SIGNAL)
+    if (kernel_fault(m->kernel, machine_cpu(m), fault, &m->signal) >= FAULT_SIGNAL)
         return refuse(m, fault, e);
     return ERR_NONE;
 }
@@ -133,7 +133,7 @@ static enum err map_page(struct access_run *run, va_t va, struct error *e)
     enum err err = ERR_NONE;
     if (*known == vpn + 1)
         return ERR_NONE;
-    if (!mmu_probe(m->cpu[0].mmu, va, &to))
+    if (!mmu_probe(machine_cpu(m)->mmu, va, &to))
         err = resolve(m, &fault, e);
     if (!err)
         *known = vpn + 1;
@@ -151,7 +151,7 @@ enum err access_touch(struct access_run *run, const va_t *va, size_t n, enum acc
         mapped++;
     size_t at = 0;
     while (at < mapped) {
-        at += mmu_touch(m->cpu[0].mmu, va + at, mapped - at, access, &fault);
+        at += mmu_touch(machine_cpu(m)->mmu, va + at, mapped - at, access, &fault);
         enum err late = at < mapped ? resolve(m, &fault, e) : ERR_NONE;
         if (late) {
             err = late;
@@ -170,7 +170,7 @@ enum err access_bytes(struct access_run *run, va_t va, size_t size, enum access 
     enum err err = map_page(run, va, e);
     if (!err && (va & PAGE_MASK) + size > PAGE_SIZE)
         err = map_page(run, va + size - 1, e);
-    while (!err && !mmu_access(m->cpu[0].mmu, va, NULL, size, access, &fault))
+    while (!err && !mmu_access(machine_cpu(m)->mmu, va, NULL, size, access, &fault))
         err = resolve(m, &fault, e);
     return err;
 }

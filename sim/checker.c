@@ -123,9 +123,11 @@ bool inspect_check(const struct sim *s, char *why, size_t size)
 {
     if (!kernel_check(s->m->kernel, why, size))
         return false;
-    for (unsigned i = 0; i < s->config.cpus; i++)
-        if (!check_tlbs(s, i, why, size))
+    for (unsigned i = 0; i < s->config.cpus; i++) {
+        struct cpu_info info;
+        if (kernel_cpu(s->m->kernel, i, &info) && !info.behind && !check_tlbs(s, i, why, size))
             return false;
+    }
     for (size_t i = 0; i < s->m->programs; i++) {
         const struct program *p = s->m->program[i];
         if (p->heap && !p->dead && !check_heap(s, p, why, size))

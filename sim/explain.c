@@ -699,6 +699,26 @@ static void say_to_forget(struct telling *t, uint64_t pages)
         say(t, "everything but global pages");
 }
 
+SAY(task_place)
+{
+    say(t, "Thread %llu of process %llu will run on CPU %llu.", LLU(e->tid), LLU(e->id),
+        LLU(e->on));
+}
+
+SAY(task_switch)
+{
+    if (e->to)
+        say(t, "Context switch: thread %llu of process %llu runs here now", LLU(e->to_tid),
+            LLU(e->to));
+    else
+        say(t, "Nothing is left to run here");
+    if (e->from)
+        say(t, ", instead of thread %llu of process %llu", LLU(e->from_tid), LLU(e->from));
+    if (e->to && e->to == e->from)
+        say(t, "; the address space stays the same");
+    say(t, ".");
+}
+
 SAY(ipi_send)
 {
     if (e->cpus) {

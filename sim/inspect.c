@@ -24,7 +24,13 @@ unsigned inspect_cpus(const struct sim *s)
 
 uint16_t inspect_current(const struct sim *s, unsigned cpu)
 {
-    return cpu == 0 ? s->m->env.pid : 0;
+    struct cpu_info info;
+    return kernel_cpu(s->m->kernel, cpu, &info) ? info.pid : 0;
+}
+
+bool inspect_cpu(const struct sim *s, unsigned cpu, struct cpu_info *info)
+{
+    return kernel_cpu(s->m->kernel, cpu, info);
 }
 
 const struct mmu_counters *inspect_mmu(const struct sim *s, unsigned cpu)

@@ -14,6 +14,7 @@ cycles_t inspect_cycles(const struct sim *);
 /* ---- processors ---- */
 unsigned inspect_cpus(const struct sim *);
 uint16_t inspect_current(const struct sim *, unsigned cpu); /* pid that runs there; 0: none */
+bool inspect_cpu(const struct sim *, unsigned cpu, struct cpu_info *); /* false: no such CPU */
 const struct mmu_counters *inspect_mmu(const struct sim *, unsigned cpu);
 bool inspect_tlb(const struct sim *, unsigned cpu, unsigned level, uint32_t set, uint32_t way,
                  struct tlb_line *);

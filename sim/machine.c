@@ -10,45 +10,16 @@
  * retries than this mean that the kernel says "retry" without having changed anything. */
 #define RETRIES_MAX 16
 
-static enum err no_memory(struct error *e)
-{
-    return error_set(e, ERR_MEMORY, NULL, 0, NULL, "no host memory for the machine");
-}
-
-enum err machine_boot(struct machine *m, struct arena *arena, struct ram *ram, struct bus *bus,
-                      const struct config *config, struct error *e)
-{
-    m->config = *config;
-    m->config.kernel.reserved_frames = config->kernel_reserved / PAGE_SIZE;
-    m->ram = ram;
-    m->env.bus = bus;
-    m->env.arena = arena;
-    m->env.rng.state = config->seed;
-    m->cpu = arena_alloc(arena, config->cpus * sizeof(m->cpu[0]));
-    m->gone = arena_alloc(arena, GONE_MAX * sizeof(m->gone[0]));
-    if (!m->cpu || !m->gone)
-        return no_memory(e);
-    for (unsigned i = 0; i < config->cpus; i++) {
-        m->cpu[i].id = i;
-        m->cpu[i].mmu = mmu_new(&m->env, ram, &m->config.mmu);
-        if (!m->cpu[i].mmu)
-            return no_memory(e);
-    }
-    m->kernel = kernel_new(&m->env, ram, m->cpu, config->cpus, &m->config.kernel, e);
-    if (!m->kernel)
-        return e && e->code ? e->code : no_memory(e);
-    int64_t result;
-    if (!machine_program(m, 0, &result))
-        return error_set(e, ERR_VALUE, NULL, 0, "ram", "the first process cannot start: %s",
-                         lx_errno_name(result));
-    return ERR_NONE;
-}
-
 /* ---- what a program can do ---- */
+
+struct cpu *machine_cpu(struct machine *m)
+{
+    return &m->cpu[m->env.cpu];
+}
 
 int machine_access(struct machine *m, va_t va, void *buf, size_t n, enum access access)
 {
-    struct cpu *cpu = &m->cpu[0];
+    struct cpu *cpu = machine_cpu(m);
     struct mmu_fault fault;
     for (unsigned tries = 0; !mmu_access(cpu->mmu, va, buf, n, access, &fault); tries++) {
         CHECK(tries < RETRIES_MAX);
@@ -61,7 +32,7 @@ int machine_access(struct machine *m, va_t va, void *buf, size_t n, enum access 
 
 int64_t machine_syscall(struct machine *m, uint64_t nr, const uint64_t arg[6])
 {
-    return kernel_syscall(m->kernel, &m->cpu[0], nr, arg);
+    return kernel_syscall(m->kernel, machine_cpu(m), nr, arg);
 }
 
 static int user_load(void *ctx, va_t from, void *to, size_t n)
@@ -160,6 +131,44 @@ static struct program *program_new(struct machine *m, uint16_t trace_pid, int64_
     return NULL;
 }
 
+/* ---- the start ---- */
+
+static enum err no_memory(struct error *e)
+{
+    return error_set(e, ERR_MEMORY, NULL, 0, NULL, "no host memory for the machine");
+}
+
+enum err machine_boot(struct machine *m, struct arena *arena, struct ram *ram, struct bus *bus,
+                      const struct config *config, struct error *e)
+{
+    m->config = *config;
+    m->config.kernel.reserved_frames = config->kernel_reserved / PAGE_SIZE;
+    m->ram = ram;
+    m->env.bus = bus;
+    m->env.arena = arena;
+    m->env.rng.state = config->seed;
+    m->cpu = arena_alloc(arena, config->cpus * sizeof(m->cpu[0]));
+    m->gone = arena_alloc(arena, GONE_MAX * sizeof(m->gone[0]));
+    if (!m->cpu || !m->gone)
+        return no_memory(e);
+    for (unsigned i = 0; i < config->cpus; i++) {
+        m->cpu[i].id = i;
+        m->cpu[i].mmu = mmu_new(&m->env, ram, &m->config.mmu);
+        if (!m->cpu[i].mmu)
+            return no_memory(e);
+    }
+    m->kernel = kernel_new(&m->env, ram, m->cpu, config->cpus, &m->config.kernel, e);
+    if (!m->kernel)
+        return e && e->code ? e->code : no_memory(e);
+    int64_t result;
+    if (!program_new(m, 0, &result) || kernel_switch(m->kernel, &m->cpu[0], m->program[0]->pid))
+        return error_set(e, ERR_VALUE, NULL, 0, "ram", "the first process cannot start: %s",
+                         lx_errno_name(result));
+    return ERR_NONE;
+}
+
+/* ---- processes ---- */
+
 /* What the kernel does not know of: the child's heap and blocks. false: no memory. */
 static bool fork_heap(struct machine *m, const struct program *parent, struct program *child)
 {
@@ -203,12 +212,13 @@ void machine_exit(struct machine *m, struct program *p)
     block_remove_all(m, p->pid);
     if (p->heap)
         heap_end(p->heap);
-    kernel_exit(m->kernel, &m->cpu[0], p->pid);
+    kernel_exit(m->kernel, machine_cpu(m), p->pid);
     p->dead = true;
     EMIT(&m->env, heap_gone, .id = p->pid);
 }
 
-struct program *machine_program(struct machine *m, uint16_t trace_pid, int64_t *result)
+struct program *machine_program(struct machine *m, uint16_t trace_pid, uint16_t tid,
+                                int64_t *result)
 {
     struct program *p = program_find(m, trace_pid);
     if (!p && m->programs == 1 && m->counters.ops == 0) {
@@ -226,8 +236,8 @@ struct program *machine_program(struct machine *m, uint16_t trace_pid, int64_t *
         *result = -LX_ESRCH;
         return NULL;
     }
-    *result = kernel_switch(m->kernel, &m->cpu[0], p->pid);
-    m->env.pid = p->pid;
+    struct cpu *cpu;
+    *result = kernel_run(m->kernel, p->pid, tid, &cpu);
     return *result ? NULL : p;
 }
 

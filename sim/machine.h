@@ -62,8 +62,12 @@ struct machine {
 enum err machine_boot(struct machine *m, struct arena *, struct ram *, struct bus *,
                       const struct config *, struct error *);
 
-/* The program of a trace's pid; made if it is new. NULL with *result = -errno: not possible. */
-struct program *machine_program(struct machine *, uint16_t trace_pid, int64_t *result);
+/* The program of a trace's pid, made if it is new; its thread tid now runs. NULL with *result =
+ * -errno: not possible. */
+struct program *machine_program(struct machine *, uint16_t trace_pid, uint16_t tid,
+                                int64_t *result);
+/* The CPU that the running thread is on. */
+struct cpu *machine_cpu(struct machine *);
 /* The program forks: its child is the program of trace_pid from now on, with a copy of its memory,
  * heap and blocks. -ENOMEM, -EAGAIN: too many; -EEXIST: trace_pid names a living process. 0 else.
  */
@@ -73,8 +77,8 @@ void machine_exit(struct machine *, struct program *);
 /* The heap of a program; made at its first use. NULL: no memory. */
 struct heap *machine_heap(struct machine *, struct program *);
 
-/* One access of the program that runs on cpu 0, with faults resolved and retried: 0, or the signal
- * (details in m->signal). buf NULL: only touches. */
+/* One access of the thread that runs, on its CPU, with faults resolved and retried: 0, or the
+ * signal (details in m->signal). buf NULL: only touches. */
 int machine_access(struct machine *, va_t, void *buf, size_t n, enum access);
 int64_t machine_syscall(struct machine *, uint64_t nr, const uint64_t arg[6]);
 

@@ -382,11 +382,18 @@ static int64_t do_op(const struct task *t, const struct op_extra *extra)
     case OP_mark:
         EMIT(&t->m->env, mark, .op = t->number, .text = extra ? extra->text : NULL);
         return 0;
+    case OP_thread_exit:
+        kernel_thread_exit(t->m->kernel, machine_cpu(t->m));
+        return 0;
+    case OP_sleep:
+        kernel_block(t->m->kernel, machine_cpu(t->m));
+        return 0;
+    case OP_sched_setaffinity:
+        return kernel_affinity(t->m->kernel, machine_cpu(t->m), t->op->v[0]);
     case OP_thread_create:
     case OP_thread_start:
-    case OP_thread_exit:
     case OP_COUNT:
-        /* NOTE: threads of a process share one heap and one processor; only their ids are kept. */
+        /* NOTE: the threads of a process share one heap. */
         return 0;
     }
     return 0;
@@ -395,7 +402,7 @@ static int64_t do_op(const struct task *t, const struct op_extra *extra)
 static int64_t run(struct task *t, const struct op_extra *extra)
 {
     int64_t result = 0;
-    t->p = machine_program(t->m, t->op->pid, &result);
+    t->p = machine_program(t->m, t->op->pid, t->op->tid, &result);
     if (!t->p) {
         complain(t, MISUSE_KILLED, 0, 0);
         return result;
@@ -414,7 +421,7 @@ static int64_t run(struct task *t, const struct op_extra *extra)
 static cycles_t program_cycles(const struct machine *m)
 {
     const struct kernel_counters *k = kernel_counters(m->kernel);
-    cycles_t other = k->cycles_syscall + k->cycles_fault;
+    cycles_t other = k->cycles_syscall + k->cycles_fault + k->cycles_switch;
     for (unsigned i = 0; i < m->config.cpus; i++) {
         const struct mmu_counters *c = mmu_counters(m->cpu[i].mmu);
         other += c->cycles_tlb + c->cycles_walk + c->cycles_data;

@@ -459,6 +459,13 @@ static void on_cr3_load(struct model *m, const struct event *e)
         model_process_make(m, e->pid)->root = e->cr3_load.root;
 }
 
+static void on_task_switch(struct model *m, const struct event *e)
+{
+    struct model_cpu *cpu = cpu_of(m, e);
+    cpu->running = (uint16_t)e->task_switch.to;
+    cpu->tid = (uint16_t)e->task_switch.to_tid;
+}
+
 static void on_tlb_lazy(struct model *m, const struct event *e)
 {
     CHECK(e->tlb_lazy.id < m->cpus);
@@ -544,6 +551,9 @@ static bool fold_kernel(struct model *m, const struct event *e)
         return true;
     case EV_area_gone:
         model_area_drop(model_process_make(m, e->pid), e->area_gone.start);
+        return true;
+    case EV_task_switch:
+        on_task_switch(m, e);
         return true;
     case EV_tlb_lazy:
         on_tlb_lazy(m, e);

@@ -166,7 +166,8 @@ struct model_cpu {
     struct model_call call;
     pa_t root; /* CR3's table */
     uint16_t pid;
-    bool lazy; /* idle, with an address space loaded */
+    uint16_t running, tid; /* process and thread; 0: none */
+    bool lazy;             /* idle, with an address space loaded */
 };
 
 struct model_counts {

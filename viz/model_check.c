@@ -141,8 +141,21 @@ static bool check_counters(struct check *c, unsigned cpu)
     return true;
 }
 
+static bool check_loaded(struct check *c, unsigned cpu)
+{
+    const struct model_cpu *model = &c->m->cpu[cpu];
+    struct cpu_info want = {0};
+    inspect_cpu(c->sim, cpu, &want);
+    if (model->pid != want.loaded || model->lazy != want.lazy)
+        return differ(c, "CPU %u: process %u loaded, lazy %d; machine %u, %d", cpu, model->pid,
+                      model->lazy, want.loaded, want.lazy);
+    return true;
+}
+
 static bool check_cpu(struct check *c, unsigned cpu)
 {
+    if (!check_loaded(c, cpu))
+        return false;
     for (unsigned level = 0; level < TLB_LEVELS; level++) {
         const struct model_tlb *tlb = &c->m->cpu[cpu].tlb[level];
         for (uint32_t at = 0; at < tlb->sets * tlb->ways; at++)
