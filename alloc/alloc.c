@@ -151,6 +151,22 @@ static bool mend(struct heap *h)
     return true;
 }
 
+/* The call goes on with a sound heap; what was complained of is told at its end all the same. */
+static bool mend_and_go_on(struct heap *h, va_t *complaint)
+{
+    *complaint = h->misuse_at;
+    bool mended = mend(h);
+    if (mended)
+        h->misuse = MISUSE_NONE;
+    return mended;
+}
+
+static void complain_again(struct heap *h, va_t at)
+{
+    h->misuse = MISUSE_CORRUPT;
+    h->misuse_at = at;
+}
+
 static void call_end(struct heap *h)
 {
     mend(h);
@@ -253,9 +269,12 @@ static va_t allocate(struct heap *h, uint64_t alignment, uint64_t size)
     EMIT(h->env, alloc_request, .request = size, .alignment = alignment);
     va_t p = 0;
     if (ready(h)) {
+        va_t complaint;
         p = find_memory(h, alignment, size);
-        if (!p && mend(h))
+        if (!p && mend_and_go_on(h, &complaint)) {
             p = find_memory(h, alignment, size);
+            complain_again(h, complaint);
+        }
     }
     p = hand_out(h, p, size);
     call_end(h);
@@ -278,9 +297,12 @@ va_t heap_calloc(struct heap *h, uint64_t count, uint64_t size)
     EMIT(h->env, alloc_request, .request = fits ? bytes : UINT64_MAX, .alignment = 0);
     va_t p = 0;
     if (fits && ready(h)) {
+        va_t complaint;
         p = find_zeroes(h, count, size);
-        if (!p && mend(h))
+        if (!p && mend_and_go_on(h, &complaint)) {
             p = find_zeroes(h, count, size);
+            complain_again(h, complaint);
+        }
     }
     p = hand_out(h, p, bytes);
     call_end(h);
@@ -353,9 +375,12 @@ static va_t resize(struct heap *h, va_t p, uint64_t size)
         return 0;
     }
     h->how = RESIZE_FAIL;
+    va_t complaint;
     va_t fresh = find_resized(h, p, size);
-    if (!fresh && mend(h))
+    if (!fresh && mend_and_go_on(h, &complaint)) {
         fresh = find_resized(h, p, size);
+        complain_again(h, complaint);
+    }
     struct heap_block old = *shadow_find(h->shadow, p);
     EMIT(h->env, alloc_resize, .pointer = p, .how = h->how, .result = fresh);
     if (fresh) {
