@@ -28,7 +28,7 @@ struct buddy_kind {
                    struct buddy_place *buddy);
     uint64_t natural; /* blocks are aligned to their own size up to this; 0: they are not */
 };
-extern const struct buddy_kind buddy_binary;
+extern const struct buddy_kind buddy_binary, buddy_fibonacci;
 
 struct buddy {
     va_t first;     /* the arena that is asked first; 0: none yet */

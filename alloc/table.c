@@ -5,7 +5,7 @@
 #include "alloc/freelist.h"
 
 const struct alloc_ops *const alloc_table[] = {
-    &fit_first.ops,    &fit_next.ops,       &fit_good.ops, &fit_best.ops,
-    &fit_worst.ops,    &fit_segregated.ops, &fit_tlsf.ops, &fit_dl_like.ops,
-    &buddy_binary.ops, &bump_ops,           NULL,
+    &fit_first.ops,    &fit_next.ops,        &fit_good.ops, &fit_best.ops,
+    &fit_worst.ops,    &fit_segregated.ops,  &fit_tlsf.ops, &fit_dl_like.ops,
+    &buddy_binary.ops, &buddy_fibonacci.ops, &bump_ops,     NULL,
 };
