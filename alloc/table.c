@@ -1,11 +1,22 @@
 /* table.c: the allocators that exist. A new one is a file of its own and a line here; the
  * configuration, the help and the tests over all allocators find it by this table. */
+#include "alloc/bitmap.h"
 #include "alloc/buddy.h"
 #include "alloc/bump.h"
 #include "alloc/freelist.h"
 
 const struct alloc_ops *const alloc_table[] = {
-    &fit_first.ops,    &fit_next.ops,        &fit_good.ops, &fit_best.ops,
-    &fit_worst.ops,    &fit_segregated.ops,  &fit_tlsf.ops, &fit_dl_like.ops,
-    &buddy_binary.ops, &buddy_fibonacci.ops, &bump_ops,     NULL,
+    &fit_first.ops,
+    &fit_next.ops,
+    &fit_good.ops,
+    &fit_best.ops,
+    &fit_worst.ops,
+    &fit_segregated.ops,
+    &fit_tlsf.ops,
+    &fit_dl_like.ops,
+    &buddy_binary.ops,
+    &buddy_fibonacci.ops,
+    &bitmap_ops,
+    &bump_ops,
+    NULL,
 };
