@@ -30,6 +30,8 @@ COVER_MIN    ?= 0
 TEST_JOBS    ?= 2
 TEST_TIMEOUT ?= 300
 TESTS        ?=
+N            ?= 1000000
+SEED         ?= 1
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -40,7 +42,8 @@ SHELL := /bin/bash
 
 DEPS_BUILD := gcc libc6-dev make pkg-config python3 libcjson-dev zlib1g-dev libzstd-dev uthash-dev \
               libsdl2-dev libsdl2-ttf-dev libsdl2-image-dev libfontconfig-dev libcairo2-dev fonts-dejavu-core
-DEPS_TEST  := check python3-jsonschema zstd gzip mandoc xvfb xauth xdotool ffmpeg
+DEPS_TEST  := check python3-jsonschema zstd gzip mandoc xvfb xauth xdotool ffmpeg \
+              binutils qemu-system-x86
 DEPS_DEV   := clang clang-format-14 clang-tidy libclang-rt-14-dev cppcheck shellcheck gcovr
 
 # ---- sources, by room ----
@@ -297,6 +300,12 @@ uninstall: ## remove what install put there
 	  "$(DESTDIR)$(LIBDIR)"/pkgconfig/memwalk.pc "$(DESTDIR)$(BINDIR)"/memwalk
 	rm -f $(patsubst docs/man/%,"$(DESTDIR)$(MANDIR)/man1/%",$(wildcard docs/man/*.1))
 	rm -rf "$(DESTDIR)$(INCLUDEDIR)" "$(DESTDIR)$(PLUGINDIR)" "$(DESTDIR)$(DATADIR)"
+
+# ---- outside oracles ----
+
+.PHONY: oracle
+oracle: all ## N=1000000 random translations, drawn from SEED=1, by QEMU and by memwalk: compared
+	@MEMWALK_BUILD=$B tests/oracle/oracle.py --cases $(N) --seed $(SEED)
 
 # ---- measuring ----
 
