@@ -33,6 +33,12 @@ bool mmu_translate(struct mmu *, const struct piece *, pa_t *, struct mmu_fault 
 /* Charges and counts the data of a piece that was translated. */
 void mmu_data(struct mmu *, const struct piece *, pa_t);
 
+/* The current address space as TLB keys have it. */
+static inline uint64_t mmu_space(const struct mmu_regs *regs)
+{
+    return (uint64_t)mmu_pcid(regs) << KEY_PCID_SHIFT;
+}
+
 static inline bool mmu_has_level(const struct mmu *m, unsigned level)
 {
     return m->tlb[level].config.sets != 0;

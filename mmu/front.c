@@ -77,7 +77,7 @@ static void copy(struct mmu *m, va_t va, pfn_t pfn, uint8_t *buf, size_t n, enum
 bool front_access(struct mmu *m, va_t va, uint8_t *buf, size_t n, enum access how)
 {
     struct tlb *t = &m->tlb[TLB_L1D];
-    uint64_t key = key_make(va, SIZE_4K);
+    uint64_t key = key_make(va, SIZE_4K, mmu_space(&m->regs));
     uint32_t set = tlb_set(t, key);
     int way = tlb_find(t, set, key);
     if (way == TLB_NONE)
@@ -208,7 +208,7 @@ struct shape {
 
 static inline uint32_t set_of(const struct tlb *t, uint64_t key, bool pow2)
 {
-    return pow2 ? (uint32_t)(key >> 2 & t->pow2_mask) : tlb_set(t, key);
+    return pow2 ? (uint32_t)(key >> KEY_SIZE_BITS & t->pow2_mask) : tlb_set(t, key);
 }
 
 /* The way of key in the set that begins at slot, or TLB_NONE. */
@@ -220,7 +220,7 @@ static INLINE int way_of(const struct tlb *t, size_t slot, uint64_t key, uint32_
     for (uint32_t at = 0; at < stride; at += TLB_LANES)
         bits |= lanes_equal(t->shorts + slot + at, wanted) << at;
     for (; bits; bits &= bits - 1)
-        if (LIKELY(t->entry[slot + (uint32_t)__builtin_ctz(bits)].key == key))
+        if (LIKELY(entry_serves(&t->entry[slot + (uint32_t)__builtin_ctz(bits)], key)))
             return __builtin_ctz(bits);
     return TLB_NONE;
 }
@@ -247,11 +247,12 @@ static INLINE struct batch touch_lru(struct mmu *m, const va_t *va, size_t n, en
     const struct tlb t1 = m->tlb[TLB_L1D], t2 = m->tlb[TLB_L2];
     const struct rights rights = front_rights(m, how);
     const struct leaf_rule rule = leaf_rule(m, how);
+    const uint64_t space = mmu_space(&m->regs);
     struct batch b = {0, 0, 0};
     size_t i = 0;
     while (i < n) {
         vpn_t vpn = va[i] >> PAGE_SHIFT;
-        uint64_t key = vpn << 2 | SIZE_4K;
+        uint64_t key = key_make(va[i], SIZE_4K, space);
         uint32_t set = set_of(&t1, key, shape.pow2);
         size_t slot = (size_t)set * shape.stride1;
         int way = way_of(&t1, slot, key, shape.stride1);

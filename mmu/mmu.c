@@ -5,7 +5,7 @@
  */
 #include "mmu/mmu.h"
 
-#include "mmu/core.h"
+#include "mmu/levels.h"
 #include "sim/base/arena.h"
 #include "sim/base/check.h"
 
@@ -110,125 +110,6 @@ const struct mmu_counters *mmu_counters(const struct mmu *m)
     return &m->count;
 }
 
-/* ---- one level of TLB ---- */
-
-/* Where a translation stands in a level. */
-struct place {
-    uint64_t key;
-    uint32_t set, way;
-};
-
-/* Large pages are looked for only where the level holds some; of several entries for one address,
- * which only a missing INVLPG can leave, the smallest page wins. */
-static bool level_find(const struct mmu *m, unsigned level, va_t va, struct place *at)
-{
-    const struct tlb *t = &m->tlb[level];
-    for (enum size_code size = SIZE_4K; size < SIZE_CODES; size++) {
-        if (!t->held[size])
-            continue;
-        at->key = key_make(va, size);
-        at->set = tlb_set(t, at->key);
-        int way = tlb_find(t, at->set, at->key);
-        at->way = (uint32_t)way;
-        if (way != TLB_NONE)
-            return true;
-    }
-    return false;
-}
-
-static uint64_t *place_data(struct mmu *m, unsigned level, const struct place *at)
-{
-    return &m->tlb[level].entry[tlb_slot(&m->tlb[level], at->set, at->way)].data;
-}
-
-static void level_hit(struct mmu *m, unsigned level, const struct place *at)
-{
-    m->count.tlb[level].hits++;
-    tlb_hit(&m->tlb[level], at->set, at->way);
-    if (m->classify[level])
-        classify_use(m->classify[level], at->key);
-    mmu_charge(m, &m->count.cycles_tlb, m->config.tlb[level].hit_cycles);
-    EMIT(m->env, tlb_hit, .level = level + 1, .set = at->set, .way = at->way,
-         .vpn = key_vpn(at->key), .pfn = data_pfn(*place_data(m, level, at)));
-}
-
-/* The page's size is not known at a miss: set and class are those of a page that the level would
- * hold had it been there, a 4 KiB page unless a larger one is known to have been filled. */
-static uint64_t missed_key(const struct mmu *m, unsigned level, va_t va)
-{
-    const struct classify *c = m->classify[level];
-    uint64_t key = key_make(va, SIZE_4K);
-    for (enum size_code size = SIZE_2M; c && size < SIZE_CODES; size++)
-        if (classify_miss(c, key) == MISS_COLD)
-            key = classify_miss(c, key_make(va, size)) == MISS_COLD ? key : key_make(va, size);
-    return key;
-}
-
-static void level_miss(struct mmu *m, unsigned level, va_t va)
-{
-    struct tlb_counters *count = &m->count.tlb[level];
-    uint64_t key = missed_key(m, level, va);
-    enum miss_class class = MISS_CLASSES;
-    if (m->classify[level])
-        count->by_class[class = classify_miss(m->classify[level], key)]++;
-    count->misses++;
-    EMIT(m->env, tlb_miss, .level = level + 1, .set = tlb_set(&m->tlb[level], key),
-         .vpn = key_vpn(key), .class = class);
-}
-
-static bool level_lookup(struct mmu *m, unsigned level, va_t va, uint64_t *data)
-{
-    struct place at;
-    m->count.tlb[level].lookups++;
-    if (!level_find(m, level, va, &at)) {
-        level_miss(m, level, va);
-        return false;
-    }
-    *data = *place_data(m, level, &at);
-    level_hit(m, level, &at);
-    return true;
-}
-
-static enum size_code flags_size(uint32_t flags)
-{
-    return flags & TLB_1G ? SIZE_1G : flags & TLB_2M ? SIZE_2M : SIZE_4K;
-}
-
-static void level_fill(struct mmu *m, unsigned level, va_t va, uint64_t data)
-{
-    struct tlb *t = &m->tlb[level];
-    uint64_t key = key_make(va, flags_size(data_flags(data)));
-    uint32_t set = tlb_set(t, key);
-    uint64_t victim;
-    uint32_t way = tlb_put(t, &m->env->rng, set, key, data, &victim);
-    m->count.tlb[level].fills++;
-    m->count.tlb[level].evictions += victim != 0;
-    if (m->classify[level])
-        classify_use(m->classify[level], key);
-    EMIT(m->env, tlb_fill, .level = level + 1, .set = set, .way = way, .vpn = key_vpn(key),
-         .pfn = data_pfn(data), .flags = data_flags(data), .victim = victim ? key_vpn(victim) : 0,
-         .evicts = victim != 0);
-}
-
-static void place_drop(struct mmu *m, unsigned level, const struct place *at)
-{
-    tlb_remove(&m->tlb[level], at->set, at->way);
-    m->count.tlb[level].invalidations++;
-    if (m->classify[level])
-        classify_drop(m->classify[level], at->key);
-    EMIT(m->env, tlb_drop, .level = level + 1, .set = at->set, .way = at->way,
-         .vpn = key_vpn(at->key));
-}
-
-/* Entries of every size that would translate va. */
-static void levels_drop(struct mmu *m, va_t va)
-{
-    struct place at;
-    for (unsigned level = 0; level < TLB_LEVELS; level++)
-        while (level_find(m, level, va, &at))
-            place_drop(m, level, &at);
-}
-
 /* ---- faults ---- */
 
 /* Whoever describes a fault ends the access with it. */
@@ -247,8 +128,9 @@ static bool raise_fault(struct mmu *m, const struct piece *p, uint32_t vector, u
 static bool raise_pf(struct mmu *m, const struct piece *p, uint32_t error, unsigned level,
                      struct mmu_fault *fault)
 {
-    levels_drop(m, p->va);
-    psc_drop(&m->psc, m->env, p->va);
+    struct scope current = scope_current(m);
+    levels_drop(m, p->va, &current);
+    psc_drop(&m->psc, m->env, p->va, &current);
     return raise_fault(m, p, VECTOR_PF, error, level, fault);
 }
 
@@ -271,7 +153,7 @@ static void walk_done(struct mmu *m, struct walk *w, enum access how)
 {
     walk_commit(m->ram, m->env, w, how);
     m->count.ad_writes += w->marked;
-    psc_fill(&m->psc, m->env, w);
+    psc_fill(&m->psc, m->env, w, mmu_space(&m->regs));
     EMIT(m->env, walk_end, .va = w->va, .pfn = w->to.pa >> PAGE_SHIFT, .size = w->to.page_size,
          .flags = w->to.flags, .reads = w->steps);
 }
@@ -288,7 +170,7 @@ static bool walk_page(struct mmu *m, const struct piece *p, uint64_t *data, stru
     struct walk_start start = walk_root(&m->regs);
     if (m->psc.any) {
         m->count.psc_lookups++;
-        m->count.psc_hits += psc_find(&m->psc, m->env, p->va, &start);
+        m->count.psc_hits += psc_find(&m->psc, m->env, p->va, mmu_space(&m->regs), &start);
     }
     m->count.walks++;
     walk_read_from(m->ram, &m->regs, p->va, &start, &w);
@@ -303,19 +185,6 @@ static bool walk_page(struct mmu *m, const struct piece *p, uint64_t *data, stru
 
 /* ---- translation ---- */
 
-static void dirty_set(struct mmu *m, unsigned level, va_t va, uint64_t data)
-{
-    struct place at;
-    if (!level_find(m, level, va, &at))
-        return;
-    uint64_t *entry = place_data(m, level, &at);
-    if (*entry == data)
-        return;
-    *entry = data;
-    EMIT(m->env, tlb_dirty, .level = level + 1, .set = at.set, .way = at.way,
-         .vpn = key_vpn(at.key));
-}
-
 /* A write through an entry whose dirty flag is clear: the walker goes to the tables again to set D
  * there. What it finds is what counts from then on, also where the entry was stale. */
 static bool dirty_walk(struct mmu *m, const struct piece *p, uint64_t *data,
@@ -327,25 +196,13 @@ static bool dirty_walk(struct mmu *m, const struct piece *p, uint64_t *data,
         return false;
     bool stale = (*data | TLB_DIRTY) != fresh;
     *data = fresh;
-    if (stale)
-        levels_drop(m, p->va);
-    for (unsigned level = TLB_LEVELS; level-- > 0;) {
-        if (stale && mmu_has_level(m, level))
-            level_fill(m, level, p->va, fresh);
-        else
-            dirty_set(m, level, p->va, fresh);
-    }
-    return true;
-}
-
-/* From either level of TLB; a hit in the second fills the first. */
-static bool lookup(struct mmu *m, va_t va, uint64_t *data)
-{
-    if (level_lookup(m, TLB_L1D, va, data))
+    if (!stale) {
+        levels_dirty(m, p->va, fresh);
         return true;
-    if (!mmu_has_level(m, TLB_L2) || !level_lookup(m, TLB_L2, va, data))
-        return false;
-    level_fill(m, TLB_L1D, va, *data);
+    }
+    struct scope current = scope_current(m);
+    levels_drop(m, p->va, &current);
+    levels_fill(m, p->va, fresh);
     return true;
 }
 
@@ -377,13 +234,11 @@ static bool translate_data(struct mmu *m, const struct piece *p, uint64_t *data,
 {
     if (!va_canonical(p->va, mmu_levels(&m->regs)))
         return raise_fault(m, p, canonical_vector(&m->regs), 0, 0, fault);
-    if (lookup(m, p->va, data))
+    if (levels_lookup(m, p->va, data))
         return cached_judge(m, p, data, fault);
     if (!walk_page(m, p, data, fault))
         return false;
-    if (mmu_has_level(m, TLB_L2))
-        level_fill(m, TLB_L2, p->va, *data);
-    level_fill(m, TLB_L1D, p->va, *data);
+    levels_fill(m, p->va, *data);
     return true;
 }
 
@@ -485,40 +340,6 @@ bool mmu_probe(const struct mmu *m, va_t va, struct translation *to)
     return w.present;
 }
 
-/* ---- forgetting ---- */
-
-static void level_flush(struct mmu *m, unsigned level)
-{
-    struct tlb *t = &m->tlb[level];
-    struct place at;
-    for (at.set = 0; at.set < t->config.sets; at.set++) {
-        for (at.way = 0; t->valid[at.set] && at.way < t->config.ways; at.way++) {
-            size_t slot = tlb_slot(t, at.set, at.way);
-            at.key = t->entry[slot].key;
-            if (at.key && !(t->entry[slot].data & TLB_GLOBAL))
-                place_drop(m, level, &at);
-        }
-    }
-}
-
-void mmu_load_cr3(struct mmu *m, pa_t root)
-{
-    m->regs.cr3 = root;
-    EMIT(m->env, cr3_load, .root = root, .flush = true);
-    for (unsigned level = 0; level < TLB_LEVELS; level++)
-        level_flush(m, level);
-    psc_flush(&m->psc, m->env);
-}
-
-/* INVLPG also empties the paging-structure caches, whatever address they are for. SDM vol. 2A,
- * "INVLPG", and vol. 3A, "Operations that Invalidate TLBs and Paging-Structure Caches". */
-void mmu_invlpg(struct mmu *m, va_t va)
-{
-    EMIT(m->env, invlpg, .va = va);
-    levels_drop(m, va);
-    psc_flush(&m->psc, m->env);
-}
-
 void mmu_forget_host(struct mmu *m)
 {
     front_forget(m);
@@ -548,6 +369,7 @@ void mmu_tlb_line(const struct mmu *m, unsigned level, uint32_t set, uint32_t wa
     line->pfn = data_pfn(t->entry[slot].data);
     line->page_size = (uint64_t)1 << size_shift(key_size(key));
     line->flags = data_flags(t->entry[slot].data);
+    line->pcid = key_pcid(key);
 }
 
 uint32_t mmu_psc_entries(const struct mmu *m, unsigned level)
@@ -563,6 +385,7 @@ void mmu_psc_line(const struct mmu *m, unsigned level, uint32_t slot, struct psc
     *line = (struct psc_line){.valid = t->entry[slot].key != 0};
     if (!line->valid)
         return;
-    line->va = (t->entry[slot].key >> 2) * level_span(level);
+    line->va = psc_va(t->entry[slot].key, level);
+    line->pcid = key_pcid(t->entry[slot].key);
     line->table = t->entry[slot].data & ~PAGE_MASK;
 }

@@ -2,7 +2,7 @@
  *
  * An access either is done completely or returns false with a fault described; nothing above is
  * ever called back. The kernel changes tables in RAM and then says what to forget (mmu_invlpg,
- * mmu_load_cr3); the MMU keeps stale entries until then, as the architecture allows.
+ * mmu_invpcid, mmu_write_cr3); the MMU keeps stale entries until then, as the architecture allows.
  *
  *     va ──▶ L1 dTLB ──miss──▶ L2 TLB ──miss──▶ paging-structure caches ──▶ walk ──▶ fill both
  *
@@ -73,6 +73,9 @@ struct mmu_config {
 #define EFER_NXE  ((uint64_t)1 << 11)
 #define PAT_RESET UINT64_C(0x0007040600070406) /* IA32_PAT after reset */
 
+#define CR3_PCID    UINT64_C(0xfff)
+#define CR3_NOFLUSH ((uint64_t)1 << 63) /* in MOV to CR3 only, with CR4.PCIDE; never kept */
+
 /* The registers that paging looks at, and the mode that an access is made in. */
 struct mmu_regs {
     uint64_t cr0, cr3, cr4, efer;
@@ -96,6 +99,12 @@ static inline bool mmu_user(const struct mmu_regs *regs)
 static inline unsigned mmu_levels(const struct mmu_regs *regs)
 {
     return regs->cr4 & CR4_LA57 ? 5 : 4;
+}
+
+/* The current process-context identifier: 0 unless CR4.PCIDE. */
+static inline uint16_t mmu_pcid(const struct mmu_regs *regs)
+{
+    return regs->cr4 & CR4_PCIDE ? (uint16_t)(regs->cr3 & CR3_PCID) : 0;
 }
 
 /* ---- faults and translations ---- */
@@ -229,8 +238,31 @@ size_t mmu_touch(struct mmu *, const va_t *va, size_t n, enum access, struct mmu
 /* Reads tables but leaves no trace: no event, no A/D, no recency, no time. false: not mapped. */
 bool mmu_probe(const struct mmu *, va_t, struct translation *);
 
-void mmu_load_cr3(struct mmu *, pa_t root); /* empties the TLBs but for global entries */
+/* ---- the instructions that load registers and forget translations ----
+ *
+ * Sources, and what each forgets: invalidate.c. false: the instruction raises #GP(0), and nothing
+ * was done. (Writing through mmu_regs forgets nothing; it is for the firmware's start.) */
+
+enum invpcid {
+    INVPCID_ADDRESS,        /* one address of one PCID, not global */
+    INVPCID_SINGLE,         /* one PCID, not global */
+    INVPCID_ALL,            /* everything */
+    INVPCID_ALL_BUT_GLOBAL, /* everything that is not global */
+    INVPCID_TYPES
+};
+
+/* MOV to CR3: the root table's address, with CR4.PCIDE the PCID in bits 11:0 and, in bit 63,
+ * "forget nothing". Otherwise all entries of the PCID go but global ones. */
+bool mmu_write_cr3(struct mmu *, uint64_t value);
+/* The same, for a root whose address is known to be good and without PCIDs. */
+void mmu_load_cr3(struct mmu *, pa_t root);
+/* MOV to CR4: changes of PGE, PCIDE and SMEP forget. LA57 and PAE cannot change in long mode; PCIDE
+ * can begin only while bits 11:0 of CR3 are 0. */
+bool mmu_write_cr4(struct mmu *, uint64_t value);
+/* INVLPG: of this PCID, and global entries; and all paging-structure cache entries of this PCID. */
 void mmu_invlpg(struct mmu *, va_t);
+/* INVPCID. pcid and va are ignored where the type does not need them. */
+bool mmu_invpcid(struct mmu *, enum invpcid, uint64_t pcid, va_t);
 /* Must be called after ram_restore: host pointers may be stale. Changes no figure. */
 void mmu_forget_host(struct mmu *);
 
@@ -243,6 +275,7 @@ struct tlb_line {
     uint64_t page_size;
     uint32_t flags; /* enum tlb_flag */
     uint32_t rank;  /* 0: the policy would throw this way out first */
+    uint16_t pcid;  /* under which it was filled; a global entry serves all */
 };
 
 const struct tlb_config *mmu_tlb_config(const struct mmu *, unsigned level); /* TLB_L1D, TLB_L2 */
@@ -253,6 +286,7 @@ struct psc_line {
     bool valid;
     va_t va;    /* first address that it covers */
     pa_t table; /* the table it points to */
+    uint16_t pcid;
 };
 uint32_t mmu_psc_entries(const struct mmu *, unsigned level);
 void mmu_psc_line(const struct mmu *, unsigned level, uint32_t slot, struct psc_line *);

@@ -2,9 +2,16 @@
 #include "mmu/psc.h"
 
 /* One size of "page" per cache: what an entry of the level covers. Never 0, as 0 is invalid. */
-static uint64_t psc_key(va_t va, unsigned level)
+static uint64_t psc_key(va_t va, unsigned level, uint64_t space)
 {
-    return va / level_span(level) << 2 | SIZE_4K;
+    va_t kept = va & (((va_t)1 << VA_BITS_KEPT) - 1);
+    return kept / level_span(level) << KEY_SIZE_BITS | SIZE_4K | space;
+}
+
+va_t psc_va(uint64_t key, unsigned level)
+{
+    va_t sign = (va_t)1 << (VA_BITS_KEPT - 1);
+    return ((key_number(key) * level_span(level)) ^ sign) - sign;
 }
 
 bool psc_init(struct psc *psc, struct arena *arena, const uint32_t entries[LEVELS_MAX + 1])
@@ -20,10 +27,11 @@ bool psc_init(struct psc *psc, struct arena *arena, const uint32_t entries[LEVEL
     return true;
 }
 
-static bool psc_find_level(struct psc *psc, va_t va, unsigned level, struct walk_start *start)
+static bool psc_find_level(struct psc *psc, va_t va, uint64_t space, unsigned level,
+                           struct walk_start *start)
 {
     struct tlb *t = &psc->level[level];
-    int way = t->config.ways ? tlb_find(t, 0, psc_key(va, level)) : TLB_NONE;
+    int way = t->config.ways ? tlb_find(t, 0, psc_key(va, level, space)) : TLB_NONE;
     if (way == TLB_NONE)
         return false;
     tlb_hit(t, 0, (uint32_t)way);
@@ -32,11 +40,11 @@ static bool psc_find_level(struct psc *psc, va_t va, unsigned level, struct walk
     return true;
 }
 
-bool psc_find(struct psc *psc, struct env *env, va_t va, struct walk_start *start)
+bool psc_find(struct psc *psc, struct env *env, va_t va, uint64_t space, struct walk_start *start)
 {
     unsigned top = start->level;
     for (unsigned level = 2; level <= top; level++) {
-        if (psc_find_level(psc, va, level, start)) {
+        if (psc_find_level(psc, va, space, level, start)) {
             EMIT(env, psc_hit, .level = level, .va = va, .table = start->table);
             return true;
         }
@@ -44,19 +52,19 @@ bool psc_find(struct psc *psc, struct env *env, va_t va, struct walk_start *star
     return false;
 }
 
-void psc_fill(struct psc *psc, struct env *env, const struct walk *w)
+void psc_fill(struct psc *psc, struct env *env, const struct walk *w, uint64_t space)
 {
     for (unsigned i = 0; i + 1 < w->steps; i++) {
         unsigned level = w->step[i].level;
         struct tlb *t = &psc->level[level];
-        uint64_t key = psc_key(w->va, level);
+        uint64_t key = psc_key(w->va, level, space);
         if (!t->config.ways || tlb_find(t, 0, key) != TLB_NONE)
             continue;
         uint64_t victim;
         pa_t table = w->step[i].entry & PTE_FRAME;
         uint32_t slot = tlb_put(t, &env->rng, 0, key, table | w->step[i].flags, &victim);
         EMIT(env, psc_fill, .level = level, .slot = slot,
-             .va = align_down(w->va, level_span(level)), .table = table);
+             .va = align_down(w->va, level_span(level)), .table = table, .pcid = key_pcid(key));
     }
 }
 
@@ -66,22 +74,26 @@ static void psc_remove(struct psc *psc, struct env *env, unsigned level, uint32_
     EMIT(env, psc_drop, .level = level, .slot = slot);
 }
 
-void psc_flush(struct psc *psc, struct env *env)
+/* Entries of paging-structure caches are never global. */
+void psc_flush(struct psc *psc, struct env *env, const struct scope *scope)
 {
     for (unsigned level = 2; level <= LEVELS_MAX; level++) {
         struct tlb *t = &psc->level[level];
         for (uint32_t slot = 0; slot < t->config.ways && t->valid[0]; slot++)
-            if (t->entry[slot].key)
+            if (t->entry[slot].key && scope_has(scope, t->entry[slot].key, false))
                 psc_remove(psc, env, level, slot);
     }
 }
 
-void psc_drop(struct psc *psc, struct env *env, va_t va)
+void psc_drop(struct psc *psc, struct env *env, va_t va, const struct scope *scope)
 {
     for (unsigned level = 2; level <= LEVELS_MAX; level++) {
         struct tlb *t = &psc->level[level];
-        int slot = t->config.ways ? tlb_find(t, 0, psc_key(va, level)) : TLB_NONE;
-        if (slot != TLB_NONE)
-            psc_remove(psc, env, level, (uint32_t)slot);
+        uint64_t page = psc_key(va, level, 0);
+        for (uint32_t slot = 0; slot < t->config.ways && t->valid[0]; slot++) {
+            uint64_t key = t->entry[slot].key;
+            if (key && (key & KEY_PAGE) == page && scope_has(scope, key, false))
+                psc_remove(psc, env, level, slot);
+        }
     }
 }

@@ -1,8 +1,8 @@
 /* psc.h: paging-structure caches: entries of upper levels that shorten a walk.
  *
  * Intel SDM vol. 3A, "Paging-Structure Caches": an entry of level n is found by the address bits
- * that select it and holds the table it points to, with the rights of all levels down to it. Each
- * level is fully associative with LRU.
+ * that select it and the PCID, and holds the table it points to, with the rights of all levels down
+ * to it. Each level is fully associative with LRU.
  */
 #ifndef MEMWALK_MMU_PSC_H
 #define MEMWALK_MMU_PSC_H
@@ -17,11 +17,13 @@ struct psc {
 
 bool psc_init(struct psc *, struct arena *, const uint32_t entries[LEVELS_MAX + 1]);
 /* The lowest level that knows va says where the walk goes on; false: it starts at the root. */
-bool psc_find(struct psc *, struct env *, va_t, struct walk_start *);
+bool psc_find(struct psc *, struct env *, va_t, uint64_t space, struct walk_start *);
 /* Holds the tables that a completed walk came by. */
-void psc_fill(struct psc *, struct env *, const struct walk *);
-/* Forgets all, or what would be used for one address. */
-void psc_flush(struct psc *, struct env *);
-void psc_drop(struct psc *, struct env *, va_t);
+void psc_fill(struct psc *, struct env *, const struct walk *, uint64_t space);
+/* Forgets all in the scope, or only what would be used for one address. */
+void psc_flush(struct psc *, struct env *, const struct scope *);
+void psc_drop(struct psc *, struct env *, va_t, const struct scope *);
+/* The first address that an entry with this key covers. */
+va_t psc_va(uint64_t key, unsigned level);
 
 #endif

@@ -3,14 +3,18 @@
  * It only holds, finds and replaces; who counts and tells events is mmu.c. The paging-structure
  * caches are made of the same thing with one set.
  *
- *   key   63 …                        2 1 0
- *         page number in its own size  size     0: the way is invalid
+ *   key   63 … 60  59 … 48  47 …                         3 2  0
+ *         VPID     PCID     page number in its own size   size     0: the way is invalid
  *   data  63 … 52  51 …       12  11 … 0
  *         flags    frame (4 KiB)  flags    enum tlb_flag: an entry's own bits stand in their place
  *
- * A large page is held once, under its own size; the set is the page number in that size mod sets.
- * Each way also has a short tag of 16 bits; the short tags of a set stand together, so a set is
- * searched by comparing eight ways at a time, and only a way that seems right has its key read.
+ * A page number is that of a 57-bit virtual address: its upper bits are copies and not kept. A
+ * large page is held once, under its own size; the set is the page number in that size mod sets.
+ * PCID and VPID together are the space that an entry belongs to; a global entry serves all PCIDs.
+ *
+ * Each way also has a short tag of 16 bits, of the page only; the short tags of a set stand
+ * together, so a set is searched by comparing eight ways at a time, and only a way that seems right
+ * has its key read.
  */
 #ifndef MEMWALK_MMU_TLB_H
 #define MEMWALK_MMU_TLB_H
@@ -29,6 +33,14 @@ enum size_code { SIZE_4K = 1, SIZE_2M, SIZE_1G, SIZE_CODES };
 
 #define TLB_LANES 8u   /* short tags compared at a time */
 #define TLB_NONE  (-1) /* no way */
+
+#define KEY_SIZE_BITS  3
+#define KEY_PCID_SHIFT 48
+#define KEY_VPID_SHIFT 60 /* always 0 here: no guest runs */
+#define KEY_PCID       ((uint64_t)0xfff << KEY_PCID_SHIFT)
+#define KEY_VPID       ((uint64_t)0xf << KEY_VPID_SHIFT)
+#define KEY_PAGE       (((uint64_t)1 << KEY_PCID_SHIFT) - 1) /* page number and size */
+#define VA_BITS_KEPT   57
 
 struct tlb_entry {
     uint64_t key, data;
@@ -56,20 +68,35 @@ static inline uint64_t size_shift(enum size_code size)
     return PAGE_SHIFT + 9 * ((uint64_t)size - 1);
 }
 
-static inline uint64_t key_make(va_t va, enum size_code size)
+/* space: PCID and VPID in their places, see mmu_space. */
+static inline uint64_t key_make(va_t va, enum size_code size, uint64_t space)
 {
-    return va >> size_shift(size) << 2 | (uint64_t)size;
+    uint64_t kept = va & (((uint64_t)1 << VA_BITS_KEPT) - 1);
+    return kept >> size_shift(size) << KEY_SIZE_BITS | (uint64_t)size | space;
 }
 
 static inline enum size_code key_size(uint64_t key)
 {
-    return (enum size_code)(key & 3);
+    return (enum size_code)(key & (((uint64_t)1 << KEY_SIZE_BITS) - 1));
+}
+
+/* The page number in the key's own size. */
+static inline uint64_t key_number(uint64_t key)
+{
+    return (key & KEY_PAGE) >> KEY_SIZE_BITS;
+}
+
+static inline uint16_t key_pcid(uint64_t key)
+{
+    return (uint16_t)((key & KEY_PCID) >> KEY_PCID_SHIFT);
 }
 
 /* The first 4 KiB page that a key stands for. */
 static inline vpn_t key_vpn(uint64_t key)
 {
-    return key >> 2 << (size_shift(key_size(key)) - PAGE_SHIFT);
+    va_t kept = key_number(key) << size_shift(key_size(key));
+    va_t sign = (va_t)1 << (VA_BITS_KEPT - 1);
+    return ((kept ^ sign) - sign) >> PAGE_SHIFT;
 }
 
 static inline uint64_t data_make(pfn_t pfn, uint32_t flags)
@@ -88,11 +115,11 @@ static inline uint32_t data_flags(uint64_t data)
 }
 
 /* Page number mod sets, without a division: the quotient is at most one too small, because a page
- * number has at most 52 bits. */
+ * number has at most 45 bits. */
 static inline uint32_t tlb_set(const struct tlb *t, uint64_t key)
 {
     __extension__ typedef unsigned __int128 u128;
-    uint64_t number = key >> 2;
+    uint64_t number = key_number(key);
     if (t->pow2_mask || t->config.sets == 1)
         return (uint32_t)(number & t->pow2_mask);
     uint64_t quotient = (uint64_t)((u128)number * t->reciprocal >> 64);
@@ -100,10 +127,18 @@ static inline uint32_t tlb_set(const struct tlb *t, uint64_t key)
     return (uint32_t)(rest - (rest >= t->config.sets ? t->config.sets : 0));
 }
 
-/* All bits of the key have a part in the short tag, so pages rarely share one. */
+/* All bits of page number and size have a part in the short tag, so pages rarely share one. The
+ * zeroes at the factor's end keep PCID and VPID out of it. */
 static inline uint16_t key_short(uint64_t key)
 {
-    return (uint16_t)(key * UINT64_C(0x9e3779b97f4a7c15) >> 48);
+    return (uint16_t)(key * UINT64_C(0x79b97f4a7c150000) >> 48);
+}
+
+/* Can the entry be used for a lookup with this key? An equal key, or a global entry of any PCID. */
+static inline bool entry_serves(const struct tlb_entry *e, uint64_t key)
+{
+    uint64_t differs = e->key ^ key;
+    return !differs || (!(differs & ~KEY_PCID) && e->data & TLB_GLOBAL);
 }
 
 /* Bit i: tag[i] == wanted, for eight lanes. */
@@ -121,7 +156,7 @@ static inline uint32_t lanes_equal(const uint16_t *tag, uint16_t wanted)
 #endif
 }
 
-/* The way that holds key, or TLB_NONE. */
+/* The lowest way that serves key, or TLB_NONE. */
 static inline int tlb_find(const struct tlb *t, uint32_t set, uint64_t key)
 {
     size_t slot = (size_t)set * t->stride;
@@ -130,7 +165,7 @@ static inline int tlb_find(const struct tlb *t, uint32_t set, uint64_t key)
         uint32_t bits = lanes_equal(t->shorts + slot + at, wanted);
         for (; bits; bits &= bits - 1) {
             uint32_t way = at + (uint32_t)__builtin_ctz(bits);
-            if (t->entry[slot + way].key == key)
+            if (entry_serves(&t->entry[slot + way], key))
                 return (int)way;
         }
     }
@@ -151,6 +186,21 @@ static inline uint64_t *tlb_state(const struct tlb *t, uint32_t set)
 static inline void tlb_hit(struct tlb *t, uint32_t set, uint32_t way)
 {
     t->ops->hit(tlb_state(t, set), t->config.ways, way);
+}
+
+/* Which entries an instruction forgets. */
+struct scope {
+    uint64_t mask;  /* KEY_PCID and KEY_VPID, where they matter */
+    uint64_t space; /* … and what they must be */
+    bool global;    /* global entries too, whatever their PCID */
+};
+
+/* Is an entry with this key and data in the scope? */
+static inline bool scope_has(const struct scope *s, uint64_t key, bool global)
+{
+    if (global)
+        return s->global && !((key ^ s->space) & s->mask & ~KEY_PCID);
+    return !((key ^ s->space) & s->mask);
 }
 
 /* Puts an entry that is not there into the lowest invalid way, else into the victim's. Returns the

@@ -939,13 +939,40 @@ SAY(data)
 
 SAY(cr3_load)
 {
-    say(t, "CR3 = 0x%llx: another address space%s.", LLU(e->root),
-        e->flush ? "; the TLBs are emptied" : "");
+    say(t, "CR3 = 0x%llx: another address space", LLU(e->root));
+    if (e->pcid)
+        say(t, " (PCID %llu%s)", LLU(e->pcid), e->flush ? "" : ", nothing is forgotten");
+    if (e->flush && e->pcid)
+        say(t, "; its old translations are forgotten");
+    say(t, "%s.", e->flush && !e->pcid ? "; the TLBs are emptied" : "");
+}
+
+SAY(cr4_load)
+{
+    uint64_t changed = e->before ^ e->after;
+    bool all = changed & CR4_PGE || changed & e->before & CR4_PCIDE;
+    say(t, "CR4 = 0x%llx (was 0x%llx): ", LLU(e->after), LLU(e->before));
+    say(t, "%s.",
+        all                             ? "PGE or PCIDE changed, so every translation is forgotten"
+        : changed & e->after & CR4_SMEP ? "SMEP begins, so this PCID's translations are forgotten"
+                                        : "no translation has to be forgotten");
 }
 
 SAY(invlpg)
 {
     say(t, "INVLPG 0x%llx: its translations are dropped from the TLBs.", LLU(e->va));
+}
+
+SAY(invpcid)
+{
+    say(t, "INVPCID type %llu: ", LLU(e->type));
+    if (e->type == INVPCID_ADDRESS)
+        say(t, "the translations of 0x%llx under PCID %llu", LLU(e->va), LLU(e->pcid));
+    else if (e->type == INVPCID_SINGLE)
+        say(t, "all translations of PCID %llu", LLU(e->pcid));
+    else
+        say(t, "all translations of all PCIDs");
+    say(t, "%s are dropped.", e->type == INVPCID_ALL ? ", global ones too," : " but global ones");
 }
 
 SAY(mark)

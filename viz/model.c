@@ -369,7 +369,7 @@ static void on_tlb_fill(struct model *m, const struct event *e)
 {
     const struct ev_tlb_fill *f = &e->tlb_fill;
     *line_of(m, e, f->level, f->set, f->way) =
-        (struct model_line){f->vpn, f->pfn, m->tick, (uint32_t)f->flags, true};
+        (struct model_line){f->vpn, f->pfn, m->tick, (uint32_t)f->flags, (uint16_t)f->pcid, true};
     struct model_cpu *cpu = cpu_of(m, e);
     cpu->access.set[f->level - 1] = (uint32_t)f->set;
     cpu->access.way[f->level - 1] = (uint32_t)f->way;
@@ -499,8 +499,8 @@ static bool fold_mmu(struct model *m, const struct event *e)
         on_psc_hit(m, e);
         return true;
     case EV_psc_fill:
-        *slot_of(m, e, e->psc_fill.level, e->psc_fill.slot) =
-            (struct model_slot){e->psc_fill.va, e->psc_fill.table, true};
+        *slot_of(m, e, e->psc_fill.level, e->psc_fill.slot) = (struct model_slot){
+            e->psc_fill.va, e->psc_fill.table, (uint16_t)e->psc_fill.pcid, true};
         return true;
     case EV_psc_drop:
         slot_of(m, e, e->psc_drop.level, e->psc_drop.slot)->valid = false;

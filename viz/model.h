@@ -22,6 +22,7 @@ struct model_line { /* one way of a TLB set */
     pfn_t pfn;
     uint64_t used;  /* model's tick of the last hit or fill: the newest is the largest */
     uint32_t flags; /* enum tlb_flag */
+    uint16_t pcid;
     bool valid;
 };
 
@@ -34,6 +35,7 @@ struct model_tlb {
 struct model_slot { /* one paging-structure cache entry */
     va_t va;
     pa_t table;
+    uint16_t pcid;
     bool valid;
 };
 

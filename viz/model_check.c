@@ -100,12 +100,13 @@ static bool check_line(struct check *c, unsigned cpu, unsigned level, uint32_t s
     if (line->valid != want.valid)
         return differ(c, "L%u set %u way %u: valid %d, machine %d", level + 1, set, way,
                       line->valid, want.valid);
-    if (want.valid && (line->vpn != want.vpn || line->pfn != want.pfn || line->flags != want.flags))
+    if (want.valid && (line->vpn != want.vpn || line->pfn != want.pfn ||
+                       line->flags != want.flags || line->pcid != want.pcid))
         return differ(c,
                       "L%u set %u way %u: page %" PRIx64 " frame %" PRIx64
-                      " flags %x, machine %" PRIx64 " %" PRIx64 " %x",
-                      level + 1, set, way, line->vpn, line->pfn, line->flags, want.vpn, want.pfn,
-                      want.flags);
+                      " flags %x PCID %u, machine %" PRIx64 " %" PRIx64 " %x %u",
+                      level + 1, set, way, line->vpn, line->pfn, line->flags, line->pcid, want.vpn,
+                      want.pfn, want.flags, want.pcid);
     return true;
 }
 
@@ -118,7 +119,8 @@ static bool check_psc(struct check *c, unsigned cpu, unsigned level)
         if (!inspect_psc(c->sim, cpu, level, i, &want))
             return differ(c, "paging-structure cache %u has no slot %u", level, i);
         if (slot->valid != want.valid ||
-            (want.valid && (slot->va != want.va || slot->table != want.table)))
+            (want.valid &&
+             (slot->va != want.va || slot->table != want.table || slot->pcid != want.pcid)))
             return differ(c,
                           "paging-structure cache %u slot %u: %d %" PRIx64 " %" PRIx64
                           ", machine %d %" PRIx64 " %" PRIx64,

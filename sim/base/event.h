@@ -93,7 +93,7 @@ struct event_field {
 struct event_info {
     const char *name, *doc;
     size_t fields;
-    struct event_field field[8];
+    struct event_field field[12];
 };
 
 extern const struct event_info event_info[EV_COUNT];

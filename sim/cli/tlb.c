@@ -93,6 +93,7 @@ static cJSON *json_level(const struct sim *s, unsigned level)
             cli_json_number(item, "page_size", line.page_size);
             cJSON_AddStringToObject(item, "rights", look_flags(line.flags, flags));
             cli_json_number(item, "rank", line.rank);
+            cli_json_number(item, "pcid", line.pcid);
         }
     }
     return out;
@@ -116,6 +117,7 @@ static int print_json(const struct look *look)
             cli_json_number(item, "slot", slot);
             cli_json_hex(item, "va", line.va);
             cli_json_hex(item, "table", line.table);
+            cli_json_number(item, "pcid", line.pcid);
         }
     }
     return cli_json_print(root);

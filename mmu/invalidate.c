@@ -1,0 +1,118 @@
+/* invalidate.c: the instructions that make the TLBs and paging-structure caches forget.
+ *
+ * The architecture says what must go and allows more to go; here only what must go goes, so that a
+ * kernel which invalidates too little is found out. Intel SDM vol. 3A, "Operations that Invalidate
+ * TLBs and Paging-Structure Caches" and "Process-Context Identifiers (PCIDs)"; for the faults vol.
+ * 2, "MOV—Move to/from Control Registers" and "INVPCID".
+ *
+ *                           TLB entries that go            paging-structure cache entries
+ *     INVLPG va             of va: this PCID and global    this PCID, all
+ *     INVPCID 0 pcid va     of va: pcid                    pcid, those for va
+ *     INVPCID 1 pcid        pcid                           pcid
+ *     INVPCID 2             all                            all
+ *     INVPCID 3             all but global                 all
+ *     MOV CR3               the new PCID                   the new PCID
+ *     MOV CR3, bit 63       none                           none
+ *     MOV CR4: PGE, PCIDE   all                            all
+ *     MOV CR4: SMEP, PAE    this PCID and global           this PCID
+ */
+#include "mmu/levels.h"
+
+#include "sim/base/check.h"
+
+#define ALL_PCIDS KEY_VPID
+
+static struct scope scope_pcid(uint64_t pcid)
+{
+    return (struct scope){KEY_PCID | KEY_VPID, pcid << KEY_PCID_SHIFT, false};
+}
+
+static void forget(struct mmu *m, struct scope scope)
+{
+    levels_flush(m, &scope);
+    psc_flush(&m->psc, m->env, &scope);
+}
+
+/* ---- MOV CR3 ---- */
+
+bool mmu_write_cr3(struct mmu *m, uint64_t value)
+{
+    bool pcids = m->regs.cr4 & CR4_PCIDE;
+    bool keep = pcids && value & CR3_NOFLUSH;
+    if (pcids)
+        value &= ~CR3_NOFLUSH;
+    if (value >> m->regs.maxphyaddr)
+        return false;
+    m->regs.cr3 = value;
+    uint64_t pcid = mmu_pcid(&m->regs);
+    EMIT(m->env, cr3_load, .root = value & PTE_FRAME, .pcid = pcid, .flush = !keep);
+    if (!keep)
+        forget(m, scope_pcid(pcid));
+    return true;
+}
+
+void mmu_load_cr3(struct mmu *m, pa_t root)
+{
+    bool loaded = mmu_write_cr3(m, root);
+    CHECK(loaded);
+}
+
+/* ---- MOV CR4 ---- */
+
+static bool cr4_allowed(const struct mmu_regs *regs, uint64_t value)
+{
+    uint64_t changed = regs->cr4 ^ value;
+    bool pcids_begin = changed & value & CR4_PCIDE;
+    return value & CR4_PAE && !(changed & CR4_LA57) && !(pcids_begin && regs->cr3 & CR3_PCID);
+}
+
+bool mmu_write_cr4(struct mmu *m, uint64_t value)
+{
+    if (!cr4_allowed(&m->regs, value))
+        return false;
+    uint64_t before = m->regs.cr4, changed = before ^ value;
+    struct scope current = scope_current(m);
+    m->regs.cr4 = value;
+    EMIT(m->env, cr4_load, .before = before, .after = value);
+    if (changed & CR4_PGE || changed & before & CR4_PCIDE)
+        forget(m, (struct scope){ALL_PCIDS, 0, true});
+    else if (changed & value & CR4_SMEP)
+        forget(m, current);
+    return true;
+}
+
+/* ---- INVLPG, INVPCID ---- */
+
+void mmu_invlpg(struct mmu *m, va_t va)
+{
+    EMIT(m->env, invlpg, .va = va);
+    struct scope scope = scope_current(m);
+    levels_drop(m, va, &scope);
+    psc_flush(&m->psc, m->env, &scope);
+}
+
+static void invpcid_address(struct mmu *m, uint64_t pcid, va_t va)
+{
+    struct scope scope = scope_pcid(pcid);
+    levels_drop(m, va, &scope);
+    psc_drop(&m->psc, m->env, va, &scope);
+}
+
+bool mmu_invpcid(struct mmu *m, enum invpcid type, uint64_t pcid, va_t va)
+{
+    bool names_pcid = type == INVPCID_ADDRESS || type == INVPCID_SINGLE;
+    if (type >= INVPCID_TYPES || pcid > CR3_PCID)
+        return false;
+    if (names_pcid && pcid && !(m->regs.cr4 & CR4_PCIDE))
+        return false;
+    if (type == INVPCID_ADDRESS && !va_canonical(va, mmu_levels(&m->regs)))
+        return false;
+    EMIT(m->env, invpcid, .type = (ev_enum)type, .pcid = pcid, .va = va);
+    if (type == INVPCID_ADDRESS)
+        invpcid_address(m, pcid, va);
+    else if (type == INVPCID_SINGLE)
+        forget(m, scope_pcid(pcid));
+    else
+        forget(m, (struct scope){ALL_PCIDS, 0, type == INVPCID_ALL});
+    return true;
+}
