@@ -42,6 +42,9 @@ pfn_t frame_get(struct kernel *k, enum frame_use use, uint16_t pid, va_t va)
 
 void frame_put(struct kernel *k, pfn_t pfn)
 {
+    for (unsigned i = 0; k->config.bug.publish_early && i < k->cpu_count; i++)
+        if (k->cpus[i].late == pfn)
+            k->cpus[i].late = 0;
     struct frame *frame = frames_at(k->frames, pfn);
     INVARIANT(frame->use != FRAME_FREE && frame->use != FRAME_RESERVED && frame->refs == 0);
     k->counters.frames_data -= holds_data(frame->use);
@@ -57,6 +60,14 @@ void frame_zero(struct kernel *k, pfn_t pfn)
     k->env->cycle += k->config.zero_cycles;
     k->counters.frames_zeroed++;
     EMIT(k->env, frame_zero, .pfn = pfn);
+}
+
+void frame_zero_late(struct kernel *k, struct cpu *cpu)
+{
+    pfn_t pfn = cpu->late;
+    cpu->late = 0;
+    if (pfn)
+        frame_zero(k, pfn);
 }
 
 /* ---- start ---- */

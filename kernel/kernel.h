@@ -23,10 +23,21 @@ struct cpu {
     bool lazy;               /* idle: forgets later, when it runs again */
     uint32_t tid;            /* of current; TID_NONE: only the process is known */
     uint32_t tasks;          /* threads that have their place here */
+    pfn_t late;              /* frame that it forgot to zero (bug.publish_early); 0: none */
 };
 #define TID_NONE UINT32_MAX
 
 /* ---- configuration ---- */
+
+/* The classic mistakes, each to be made on purpose. */
+struct kernel_bugs {
+    bool no_invlpg;    /* changed entries stay in the TLB of the CPU that changed them */
+    bool no_shootdown; /* and in those of the others */
+    bool cow_no_count; /* a write to a shared page takes the frame without asking who else has it */
+    bool publish_early; /* a new page is mapped first, and zeroed when its CPU is next in the kernel
+                         */
+    bool lost_dirty; /* eviction goes by an old copy of the entry: what was written since is lost */
+};
 
 struct kernel_config {
     /* Where things lie in a process; the defaults are what setarch -R shows on Linux. */
@@ -49,6 +60,7 @@ struct kernel_config {
     uint32_t switch_cycles;     /* a CPU goes on with another thread */
     uint32_t ipi_send_cycles;   /* for each CPU that is interrupted */
     uint32_t ipi_handle_cycles; /* until its answer is there; all interrupted CPUs at once */
+    struct kernel_bugs bug;
 };
 
 /* ---- life ---- */

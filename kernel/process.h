@@ -66,5 +66,7 @@ pfn_t frame_get(struct kernel *, enum frame_use, uint16_t pid, va_t);
 /* The frame is free again. */
 void frame_put(struct kernel *, pfn_t);
 void frame_zero(struct kernel *, pfn_t);
+/* Zeroes the frame that cpu forgot to (bug.publish_early). */
+void frame_zero_late(struct kernel *, struct cpu *);
 
 #endif

@@ -68,9 +68,10 @@ static struct task *task_new(struct kernel *k, struct process *p, uint16_t tid)
 
 /* ---- switching ---- */
 
-static void tell_switch(struct kernel *k, const struct cpu *cpu, uint64_t pid, uint64_t tid)
+static void tell_switch(struct kernel *k, struct cpu *cpu, uint64_t pid, uint64_t tid)
 {
     k->env->cycle += k->config.switch_cycles;
+    frame_zero_late(k, cpu);
     k->counters.switches++;
     k->counters.cycles_switch += k->config.switch_cycles;
     EMIT(k->env, task_switch, .from = cpu->current ? cpu->current->pid : 0,

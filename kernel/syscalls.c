@@ -423,6 +423,7 @@ int64_t kernel_syscall(struct kernel *k, struct cpu *cpu, uint64_t nr, const uin
     const struct call *call = call_find(nr);
     cycles_t start = k->env->cycle;
     k->env->cycle += k->config.syscall_cycles;
+    frame_zero_late(k, cpu);
     call_count(k, call ? call->counter : offsetof(struct kernel_counters, other));
     EMIT(k->env, sys_enter, .nr = nr, .a0 = arg[0], .a1 = arg[1], .a2 = arg[2], .a3 = arg[3],
          .a4 = arg[4], .a5 = arg[5]);

@@ -33,7 +33,10 @@ static enum page_in page_fresh(struct kernel *k, struct process *p, struct area 
     pfn_t pfn = frame_get(k, FRAME_ANON, p->pid, va);
     if (pfn == PFN_NONE)
         return PAGE_NO_MEMORY;
-    frame_zero(k, pfn);
+    if (k->config.bug.publish_early)
+        k->cpus[k->env->cpu].late = pfn;
+    else
+        frame_zero(k, pfn);
     frames_at(k->frames, pfn)->alone = true;
     pgtable_set(k, p, table, va, pte_make(pfn, area_pte(a, true)));
     return PAGE_MADE;
@@ -48,7 +51,7 @@ static enum page_in page_unshare(struct kernel *k, struct process *p, struct are
     area_own_anon(p, a, &k->next_anon);
     if (old == k->zero)
         return page_fresh(k, p, a, table, va);
-    if (frame->refs == 1) { /* the others are gone: keep it */
+    if (frame->refs == 1 || k->config.bug.cow_no_count) { /* the others are gone: keep it */
         frame->alone = true;
         pgtable_set(k, p, table, va, entry | PTE_RW);
         k->counters.cow_reused++;
@@ -296,6 +299,7 @@ enum fault_outcome kernel_fault(struct kernel *k, struct cpu *cpu, const struct 
     }
     cycles_t start = k->env->cycle;
     k->env->cycle += k->config.fault_cycles;
+    frame_zero_late(k, cpu);
     EMIT(k->env, fault_begin, .va = fault->va, .error = fault->error);
     enum fault_outcome outcome = fault_decide(k, cpu, p, fault, info);
     k->counters.cycles_fault += k->env->cycle - start;

@@ -193,6 +193,15 @@ const struct replay_counters *inspect_replay(const struct sim *s)
     return &s->m->counters;
 }
 
+void inspect_wrong(const struct sim *s, struct wrong_event *wrong)
+{
+    const struct audit *a = &s->m->audit;
+    *wrong = (struct wrong_event){.count = a->wrong};
+    if (a->wrong)
+        *wrong = (struct wrong_event){
+            a->wrong, {a->op, a->step}, event_info[a->kind].name, a->cpu, a->why};
+}
+
 const struct mistake *inspect_mistake(const struct sim *s)
 {
     return &s->m->mistake;

@@ -80,6 +80,16 @@ struct mistake {
 };
 const struct mistake *inspect_mistake(const struct sim *);
 
+/* The first event that was wrong, where the kernel makes mistakes on purpose (bug.*). */
+struct wrong_event {
+    uint64_t count; /* wrong events so far; 0: none, and nothing else is set */
+    struct moment at;
+    const char *event; /* its name */
+    unsigned cpu;
+    const char *why;
+};
+void inspect_wrong(const struct sim *, struct wrong_event *);
+
 /* The op of that number; of a trace that is read op by op only the one in progress (to sinks) or
  * just done is known. NULL: none. */
 const struct op *inspect_op(const struct sim *, uint64_t number);

@@ -7,6 +7,7 @@
 #ifndef MEMWALK_SIM_MACHINE_H
 #define MEMWALK_SIM_MACHINE_H
 
+#include "sim/audit.h"
 #include "sim/inspect.h"
 
 struct machine;
@@ -56,6 +57,7 @@ struct machine {
     struct outcome outcome;
     struct mistake mistake; /* the first one of the last op that had one */
     struct replay_counters counters;
+    struct audit audit;
 };
 
 /* Builds and boots the machine inside m (zeroed, in the arena); events are told meanwhile. */

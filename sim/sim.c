@@ -42,6 +42,8 @@ static void leave_op(void *ctx)
 
 static enum err connect(struct sim *s, struct error *e)
 {
+    if (s->options.checked || audit_wanted(&s->config.kernel.bug))
+        s->bus.listener[s->bus.count++] = (struct listener){audit_hear, s};
     for (unsigned i = 0; i < s->options.observers; i++) {
         const struct sim_observer *o = &s->options.observer[i];
         s->state[i] = arena_alloc(s->arena, o->state_size);
@@ -196,8 +198,9 @@ static void restore(struct sim *s, const struct snapshot *snapshot)
 static int check_machine(struct sim *s, const struct op *op, struct error *e)
 {
     char why[200];
-    if (!s->options.checked || inspect_check(s, why, sizeof(why)))
-        return 1;
+    if (!s->options.checked || audit_wanted(&s->config.kernel.bug) ||
+        inspect_check(s, why, sizeof(why)))
+        return 1; /* mistakes that are made on purpose are the audit's to tell */
     error_set(e, ERR_VALUE, s->options.trace ? s->options.trace->path : NULL, op->line, NULL,
               "after op %llu the machine contradicts itself: %s", (unsigned long long)s->now.op,
               why);

@@ -124,6 +124,11 @@ void stats_read(struct stats *s, const struct sim *sim, const struct stats_watch
     read_heaps(s, sim);
     s->kernel = *inspect_kernel(sim);
     s->replay = *inspect_replay(sim);
+    struct wrong_event wrong;
+    inspect_wrong(sim, &wrong);
+    s->wrong_events = wrong.count;
+    s->wrong_op = wrong.at.op;
+    s->wrong_step = wrong.at.step;
     s->cycles = inspect_cycles(sim);
     heap_shape_read(&s->at_end, sim);
     if (watch)

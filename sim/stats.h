@@ -23,6 +23,8 @@ struct stats {
     struct alloc_counters heap; /* of all processes */
     struct kernel_counters kernel;
     struct replay_counters replay;
+    uint64_t wrong_events, wrong_op,
+        wrong_step; /* by mistakes of the kernel; the first one's place */
     uint64_t processes, areas, resident, resident_peak, virtual_pages, tables; /* pages */
     struct heap_shape at_peak, at_end;
     cycles_t cycles;

@@ -17,6 +17,8 @@ struct stage {
     struct sim *sim;
 };
 
+static bool bad_kernel;
+
 /* ops: in the call notation, each in quotes. With the picture's model as an observer. */
 static void stage_open(struct stage *g, const char *ops, unsigned cpus)
 {
@@ -26,6 +28,8 @@ static void stage_open(struct stage *g, const char *ops, unsigned cpus)
     config_default(&g->config);
     g->config.ram_bytes = 16 * MIB;
     g->config.cpus = cpus;
+    if (bad_kernel)
+        g->config.kernel.bug = (struct kernel_bugs){true, true, true, true, true};
     if (trace_load_memory(&g->trace, document, strlen(document), "t", &e))
         ck_abort_msg("%s", error_text(&e, text, sizeof(text)));
     free(document);
@@ -220,6 +224,28 @@ START_TEST(random_programs_on_four_cpus)
     const struct kernel_counters *k = inspect_kernel(g.sim);
     ck_assert_uint_gt(k->ipis, 0);
     ck_assert_uint_gt(k->ipis_spared, 0);
+    struct wrong_event wrong;
+    inspect_wrong(g.sim, &wrong);
+    ck_assert_msg(wrong.count == 0, "op %d: %s", (int)wrong.at.op, wrong.why);
+    stage_close(&g);
+}
+END_TEST
+
+/* A kernel that makes every mistake at once goes on, and is found out. */
+START_TEST(random_programs_on_a_bad_kernel)
+{
+    struct rng r = {(uint64_t)_i + 100};
+    struct text *t = calloc(1, sizeof(*t));
+    for (unsigned i = 0; i < 400; i++)
+        random_op(t, &r);
+    struct stage g;
+    bad_kernel = true;
+    stage_open(&g, t->at, 4);
+    free(t);
+    stage_run(&g);
+    struct wrong_event wrong;
+    inspect_wrong(g.sim, &wrong);
+    ck_assert_uint_gt(wrong.count, 0);
     stage_close(&g);
 }
 END_TEST
@@ -233,6 +259,7 @@ int main(void)
     tcase_add_test(all, sleep_idles_and_affinity_moves);
     tcase_add_test(all, places_are_given_back);
     tcase_add_loop_test(all, random_programs_on_four_cpus, 0, 12);
+    tcase_add_loop_test(all, random_programs_on_a_bad_kernel, 0, 6);
     suite_add_tcase(suite, all);
     return test_run(suite);
 }

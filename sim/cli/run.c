@@ -259,6 +259,33 @@ static void json_misuses(const struct run *r, cJSON *root)
     }
 }
 
+/* ---- what the kernel did wrong on purpose ---- */
+
+static void print_wrong(const struct run *r)
+{
+    struct wrong_event w;
+    inspect_wrong(r->sim, &w);
+    if (w.count)
+        fprintf(stderr,
+                "memwalk: %s: the first wrong event of %" PRIu64 ": op %" PRIu64 ", event %" PRIu64
+                ", %s on CPU %u: %s\n",
+                r->o->common.trace, w.count, w.at.op, w.at.step, w.event, w.cpu, w.why);
+}
+
+static void json_wrong(const struct run *r, cJSON *root)
+{
+    struct wrong_event w;
+    inspect_wrong(r->sim, &w);
+    if (!w.count)
+        return;
+    cJSON *item = cJSON_AddObjectToObject(root, "wrong_event");
+    cli_json_number(item, "op", w.at.op);
+    cli_json_number(item, "step", w.at.step);
+    cJSON_AddStringToObject(item, "event", w.event);
+    cli_json_number(item, "cpu", w.cpu);
+    cJSON_AddStringToObject(item, "why", w.why);
+}
+
 /* ---- one run ---- */
 
 static int print_run(struct run *r, const struct trace_header *header, struct report *report,
@@ -270,10 +297,12 @@ static int print_run(struct run *r, const struct trace_header *header, struct re
     if (err)
         return cli_fail(e);
     print_misuses(r);
+    print_wrong(r);
     int status = STATUS_OK;
     if (r->o->common.json) {
         cJSON *root = report_json(report);
         json_misuses(r, root);
+        json_wrong(r, root);
         cli_json_number(root, "unmet", r->unmet);
         status = cli_json_print(root);
     } else {
