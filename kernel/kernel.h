@@ -223,8 +223,16 @@ bool kernel_regs(const struct kernel *, uint16_t pid, struct mmu_regs *);
 /* What mincore would say of one page: 1 in memory, 0 not, -1 no area there. */
 int kernel_mincore(const struct kernel *, uint16_t pid, va_t);
 
-/* /proc/PID/maps as Linux prints it; returns the length that all of it has, like snprintf. */
+/* A file below /proc by its path there ("7/smaps", "meminfo"), as Linux prints it. The length that
+ * all of it has, like snprintf, or -ENOENT. */
+int64_t kernel_proc(const struct kernel *, const char *path, char *text, size_t size);
+/* Name number i of those that there are, first those of a process; NULL beyond the last. */
+const char *kernel_proc_name(size_t i, bool *of_process);
+/* kernel_proc for PID/maps; 0: no such process. */
 size_t kernel_proc_maps(const struct kernel *, uint16_t pid, char *text, size_t size);
+/* One word of /proc/PID/pagemap: bits 0-54 frame, 56 mapped once, 58 guard, 61 of a file or shared,
+ * 62 in swap, 63 present. false: no such process or page. */
+bool kernel_proc_pagemap(const struct kernel *, uint16_t pid, vpn_t, uint64_t *entry);
 
 /* Whole-kernel invariants: areas sorted and disjoint, entries within areas' rights, frames owned
  * once, counts right, free lists disjoint. true, or false with what is wrong in why. */

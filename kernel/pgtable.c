@@ -147,6 +147,18 @@ static bool only_adds(pte_t before, pte_t after)
     return !(before & PTE_P) || (!(before & rights & ~after) && !((before ^ after) & same));
 }
 
+pte_t pgtable_leaf(const struct kernel *k, const struct process *p, va_t va, unsigned *level)
+{
+    pfn_t table = p->root;
+    *level = PT_LEVELS;
+    pte_t entry = ram_read64(k->ram, entry_at(table, va, PT_LEVELS));
+    while (*level > 1 && (entry & PTE_P) && !(entry & PTE_PS)) {
+        --*level;
+        entry = ram_read64(k->ram, entry_at(pte_pfn(entry), va, *level));
+    }
+    return entry;
+}
+
 void pgtable_set(struct kernel *k, struct process *p, pfn_t table, va_t va, pte_t after)
 {
     pte_t before = ram_read64(k->ram, entry_at(table, va, 1));

@@ -34,6 +34,9 @@ void entry_write(struct kernel *, struct process *p, pfn_t table, unsigned index
 
 /* The entry for va, 0 where there is none; *table is its table of level 1, or PFN_NONE. */
 pte_t pgtable_get(const struct kernel *, const struct process *, va_t, pfn_t *table);
+/* The entry that says what is at va: of level 1, of a large page, or, at the level where the way
+ * ends, 0. */
+pte_t pgtable_leaf(const struct kernel *, const struct process *, va_t, unsigned *level);
 /* The table of level 1 for va, made with those above it where needed. PFN_NONE: no memory; tables
  * that were made on the way stay, empty. */
 pfn_t pgtable_make(struct kernel *, struct process *, va_t);

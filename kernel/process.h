@@ -19,7 +19,8 @@ struct process {
     struct areas areas;
     va_t heap_start, brk;
     va_t stack_top;
-    uint64_t pages;  /* in areas */
+    uint64_t pages; /* in areas */
+    uint64_t pages_peak;
     uint64_t locked; /* in areas with VM_LOCKED */
     uint64_t resident, resident_peak;
     uint64_t tables;

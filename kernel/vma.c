@@ -118,6 +118,7 @@ const char *area_name(const struct process *p, const struct area *a)
 static void count_pages(struct process *p, const struct area *a, uint64_t sign)
 {
     p->pages += sign * area_pages(a);
+    p->pages_peak = max_u64(p->pages_peak, p->pages);
     if (a->flags & VM_LOCKED)
         p->locked += sign * area_pages(a);
 }

@@ -106,6 +106,16 @@ void inspect_frame(const struct sim *s, pfn_t pfn, struct frame_info *info)
     kernel_frame(s->m->kernel, pfn, info);
 }
 
+int64_t inspect_proc(const struct sim *s, const char *path, char *text, size_t size)
+{
+    return kernel_proc(s->m->kernel, path, text, size);
+}
+
+bool inspect_pagemap(const struct sim *s, uint16_t pid, vpn_t page, uint64_t *entry)
+{
+    return kernel_proc_pagemap(s->m->kernel, pid, page, entry);
+}
+
 size_t inspect_maps(const struct sim *s, uint16_t pid, char *text, size_t size)
 {
     return kernel_proc_maps(s->m->kernel, pid, text, size);

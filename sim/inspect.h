@@ -31,6 +31,9 @@ bool inspect_area_at(const struct sim *, uint16_t pid, va_t, struct area_info *)
 uint64_t inspect_frames(const struct sim *); /* in RAM */
 uint64_t inspect_frames_free(const struct sim *);
 void inspect_frame(const struct sim *, pfn_t, struct frame_info *);
+/* A file below /proc; see kernel_proc. */
+int64_t inspect_proc(const struct sim *, const char *path, char *text, size_t size);
+bool inspect_pagemap(const struct sim *, uint16_t pid, vpn_t, uint64_t *entry);
 size_t inspect_maps(const struct sim *, uint16_t pid, char *text, size_t size);
 
 /* ---- memory ---- */

@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { KEY_ACCESS = 0x400, KEY_ALL };
+enum { KEY_ACCESS = 0x400, KEY_ALL, KEY_OUT };
 
 static const struct argp_option options[] = {
     {"all", KEY_ALL, 0, 0, "Leave nothing out, however long it gets", 2},
@@ -13,6 +13,11 @@ static const struct argp_option options[] = {
 
 static const struct argp_option address_options[] = {
     {"access", KEY_ACCESS, "r|w|x", 0, "Judge a read (the default), a write or a fetch", 2},
+    {0},
+};
+
+static const struct argp_option path_options[] = {
+    {"out", KEY_OUT, "FILE", 0, "Write the file to FILE, pagemap with holes where nothing is", 2},
     {0},
 };
 
@@ -30,6 +35,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct look *look = state->input;
     switch (key) {
+    case KEY_OUT:
+        look->out = arg;
+        return 0;
     case KEY_ALL:
         look->all = true;
         return 0;
@@ -44,6 +52,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         if (look->wants_address && look->options.trace && !look->has_address) {
             look->address = cli_number(state, "ADDRESS", arg);
             look->has_address = true;
+            return 0;
+        }
+        if (look->path_doc && look->options.trace && !look->path) {
+            look->path = arg;
             return 0;
         }
         break;
@@ -68,9 +80,13 @@ int look_run(struct look *look, const char *command, const char *doc, int argc, 
              int (*print)(struct look *))
 {
     const struct argp argp = {
-        .options = look->wants_address ? address_options : options,
+        .options = look->wants_address ? address_options
+                   : look->path_doc    ? path_options
+                                       : options,
         .parser = parse,
-        .args_doc = look->wants_address ? "TRACE ADDRESS" : "TRACE",
+        .args_doc = look->wants_address ? "TRACE ADDRESS"
+                    : look->path_doc    ? look->path_doc
+                                        : "TRACE",
         .doc = doc,
         .children = groups,
     };

@@ -10,6 +10,10 @@ struct look {
     struct cli_options options;
     bool wants_address; /* set by the command: a second argument, the virtual address */
     bool has_address;
+    const char
+        *path_doc;    /* set by the command: what the second argument is, which may be missing */
+    const char *path; /* the second argument */
+    const char *out;  /* --out */
     va_t address;
     enum access how; /* --access */
     bool all;        /* --all: nothing left out */

@@ -29,6 +29,7 @@ static const struct command commands[] = {
     {"walk", cli_walk, "one address through the page tables, bit by bit"},
     {"translate", cli_translate, "accesses to tables in an image of physical memory"},
     {"maps", cli_maps, "the areas of a process, as /proc/PID/maps shows them"},
+    {"proc", cli_proc, "a file below /proc, in Linux's format"},
     {"heap", cli_heap, "the heap chunk by chunk, and its free lists"},
     {"tlb", cli_tlb, "the TLBs, set by set, and the paging-structure caches"},
     {"tables", cli_tables, "the tree of page tables"},
