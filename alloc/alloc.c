@@ -551,19 +551,17 @@ bool heap_check(const struct heap *h, char *why, size_t size)
 
 /* ---- simulated memory ---- */
 
-uint64_t heap_load64(struct heap *h, va_t at)
+uint64_t heap_load64_far(struct heap *h, va_t at)
 {
     uint64_t word = 0;
-    h->counters.loads++;
     if (h->user.load(h->user.ctx, at, &word, sizeof(word)) == 0)
         return word;
     heap_complain(h, MISUSE_SEGV, at);
     return 0;
 }
 
-void heap_store64(struct heap *h, va_t at, uint64_t word)
+void heap_store64_far(struct heap *h, va_t at, uint64_t word)
 {
-    h->counters.stores++;
     if (h->user.store(h->user.ctx, at, &word, sizeof(word)) != 0)
         heap_complain(h, MISUSE_SEGV, at);
 }

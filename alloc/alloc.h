@@ -239,9 +239,25 @@ bool heap_check(const struct heap *, char *why, size_t size);
 
 /* ---- for allocators: words of simulated memory, counted ---- */
 
-/* A load or store that gets a signal sets heap->misuse to MISUSE_SEGV and reads as 0. */
-uint64_t heap_load64(struct heap *, va_t);
-void heap_store64(struct heap *, va_t, uint64_t);
+/* The long way through the MMU; a signal sets heap->misuse to MISUSE_SEGV and reads as 0. */
+uint64_t heap_load64_far(struct heap *, va_t);
+void heap_store64_far(struct heap *, va_t, uint64_t);
+
+static inline uint64_t heap_load64(struct heap *h, va_t at)
+{
+    uint64_t word;
+    h->counters.loads++;
+    if (h->user.hot && hot_load64(*h->user.hot, at, &word))
+        return word;
+    return heap_load64_far(h, at);
+}
+
+static inline void heap_store64(struct heap *h, va_t at, uint64_t word)
+{
+    h->counters.stores++;
+    if (!h->user.hot || !hot_store64(*h->user.hot, at, word))
+        heap_store64_far(h, at, word);
+}
 /* The same for 1, 2, 4 or 8 bytes. */
 uint64_t heap_load(struct heap *, va_t, size_t bytes);
 void heap_store(struct heap *, va_t, uint64_t, size_t bytes);

@@ -274,7 +274,7 @@ bool kernel_regs(const struct kernel *k, uint16_t pid, struct mmu_regs *regs)
     const struct process *p = process_find(k, pid);
     if (!p || p->root == PFN_NONE)
         return false;
-    *regs = *mmu_regs(k->cpus[0].mmu);
+    *regs = *mmu_regs_now(k->cpus[0].mmu);
     regs->cr3 = p->root << PAGE_SHIFT;
     regs->cpl = 3;
     return true;

@@ -188,7 +188,7 @@ int populate(struct kernel *k, struct process *p, va_t start, va_t end, bool ski
 static bool fault_spurious(const struct kernel *k, const struct cpu *cpu,
                            const struct mmu_fault *fault)
 {
-    const struct mmu_regs *regs = mmu_regs(cpu->mmu);
+    const struct mmu_regs *regs = mmu_regs_now(cpu->mmu);
     struct walk walk;
     uint32_t error;
     walk_read(k->ram, regs, fault->va, &walk);

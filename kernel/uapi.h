@@ -7,7 +7,7 @@
 #ifndef MEMWALK_KERNEL_UAPI_H
 #define MEMWALK_KERNEL_UAPI_H
 
-#include "sim/base/types.h"
+#include "sim/base/hot.h"
 
 enum lx_syscall {
     LX_NR_mmap = 9,
@@ -122,13 +122,15 @@ const char *lx_syscall_name(uint64_t nr);
 
 /* All that a program, and so an allocator, can do. load and store return 0, or the signal that the
  * program got instead; then nothing was stored. peek reads without any trace in the machine (no
- * event, no time, no TLB), for whoever walks a heap to draw or check it; 0, or -1: not mapped. */
+ * event, no time, no TLB), for whoever walks a heap to draw or check it; 0, or -1: not mapped. hot
+ * says where the short way of the CPU is that runs the program; NULL: there is none. */
 struct user {
     void *ctx;
     int (*load)(void *ctx, va_t from, void *to, size_t n);
     int (*store)(void *ctx, va_t to, const void *from, size_t n);
     int64_t (*syscall)(void *ctx, uint64_t nr, const uint64_t arg[6]);
     int (*peek)(const void *ctx, va_t from, void *to, size_t n);
+    struct hot *const *hot;
 };
 
 #endif

@@ -46,6 +46,65 @@ static void count_hits(struct mmu *m, size_t n)
     mmu_charge(m, &m->count.cycles_tlb, n * m->config.tlb[TLB_L1D].hit_cycles);
 }
 
+/* ---- the pages that hit last, for struct hot ----
+ *
+ * A slot serves one set of the first level (or several, where there are more than slots), so it
+ * holds the page of the set's last hit, or nothing. Where sets are not found by the low bits of the
+ * page number, or the order of all pages is kept for their classes, there is one slot for all.
+ */
+
+void front_init(struct mmu *m)
+{
+    struct hot *hot = &m->front.hot;
+    uint32_t sets = m->config.tlb[TLB_L1D].sets;
+    hot->bus = m->env->bus;
+    hot->epoch = ram_epoch_at(m->ram);
+    hot->clock = &m->env->cycle;
+    hot->cycles = m->config.tlb[TLB_L1D].hit_cycles + m->config.data_cycles;
+    hot->mask = is_pow2(sets) && !m->config.classify ? min_u64(sets, HOT_SLOTS) - 1 : 0;
+    front_close(m);
+}
+
+void front_close(struct mmu *m)
+{
+    struct hot *hot = &m->front.hot;
+    for (uint64_t i = 0; i <= hot->mask; i++)
+        hot->slot[i].read = hot->slot[i].write = HOT_NONE;
+}
+
+void front_settle(struct mmu *m)
+{
+    struct hot *hot = &m->front.hot;
+    uint64_t n = hot->loads + hot->stores;
+    m->count.accesses += n;
+    m->count.loads += hot->loads;
+    m->count.stores += hot->stores;
+    m->count.bytes += n * sizeof(uint64_t);
+    m->count.tlb[TLB_L1D].lookups += n;
+    m->count.tlb[TLB_L1D].hits += n;
+    m->count.cycles_tlb += n * m->config.tlb[TLB_L1D].hit_cycles;
+    m->count.cycles_data += n * m->config.data_cycles;
+    hot->loads = hot->stores = 0;
+}
+
+/* The page was hit. bytes NULL: its slot holds nothing now. */
+static void front_note(struct mmu *m, vpn_t vpn, uint8_t *bytes, enum access how)
+{
+    struct hot *hot = &m->front.hot;
+    if (hot->good_at != *hot->epoch) {
+        front_close(m);
+        hot->good_at = *hot->epoch;
+    }
+    struct hot_slot *slot = &hot->slot[vpn & hot->mask];
+    vpn_t page = bytes && how != ACCESS_FETCH ? vpn : HOT_NONE;
+    vpn_t *mine = how == ACCESS_WRITE ? &slot->write : &slot->read;
+    vpn_t *other = how == ACCESS_WRITE ? &slot->read : &slot->write;
+    *mine = page;
+    if (*other != page)
+        *other = HOT_NONE;
+    slot->bytes = bytes;
+}
+
 /* ---- one access ---- */
 
 /* The bytes of a frame on the host, to write if asked; NULL: outside RAM. */
@@ -63,13 +122,12 @@ static uint8_t *frame_bytes(struct mmu *m, pfn_t pfn, bool write)
     return f->bytes;
 }
 
-static void copy(struct mmu *m, va_t va, pfn_t pfn, uint8_t *buf, size_t n, enum access how)
+static void copy(uint8_t *bytes, uint8_t *buf, size_t n, enum access how)
 {
-    uint8_t *bytes = frame_bytes(m, pfn, how == ACCESS_WRITE);
     if (bytes && how == ACCESS_WRITE)
-        memcpy(bytes + (va & PAGE_MASK), buf, n);
+        memcpy(bytes, buf, n);
     else if (bytes)
-        memcpy(buf, bytes + (va & PAGE_MASK), n);
+        memcpy(buf, bytes, n);
     else if (how != ACCESS_WRITE)
         memset(buf, 0, n);
 }
@@ -90,8 +148,10 @@ bool front_access(struct mmu *m, va_t va, uint8_t *buf, size_t n, enum access ho
         classify_use(m->classify[TLB_L1D], key);
     count_hits(m, 1);
     count_accesses(m, 1, how, n);
+    uint8_t *bytes = buf ? frame_bytes(m, data_pfn(data), how == ACCESS_WRITE) : NULL;
+    front_note(m, va >> PAGE_SHIFT, bytes, how);
     if (buf)
-        copy(m, va, data_pfn(data), buf, n, how);
+        copy(bytes ? bytes + (va & PAGE_MASK) : NULL, buf, n, how);
     return true;
 }
 
@@ -376,6 +436,7 @@ size_t front_touch(struct mmu *m, const va_t *va, size_t n, enum access how)
 
 void front_forget(struct mmu *m)
 {
+    front_close(m);
     m->front.epoch = 0;
     for (unsigned i = 0; i < FRONT_FRAMES; i++)
         m->front.frame[i].epoch = 0;

@@ -9,6 +9,7 @@
 #define MEMWALK_MMU_FRONT_H
 
 #include "mmu/mmu.h"
+#include "sim/base/hot.h"
 
 #define FRONT_REGIONS 256u /* remembered ways down to a page table */
 #define FRONT_FRAMES  64u  /* remembered host pointers to data */
@@ -34,16 +35,23 @@ struct front_frame {
 };
 
 struct front {
+    struct hot hot;       /* the pages that hit last, for whoever runs on this CPU */
     uint64_t epoch;       /* of the RAM when the regions were learnt */
     struct mmu_regs regs; /* the same of the registers */
     struct front_region region[FRONT_REGIONS];
     struct front_frame frame[FRONT_FRAMES];
 };
 
+void front_init(struct mmu *);
 /* A hit in the first level, done completely; false: nothing was done. n bytes within one page. */
 bool front_access(struct mmu *, va_t, uint8_t *buf, size_t n, enum access);
 /* How many of the accesses, from the first, were done; the next one is not ordinary. */
 size_t front_touch(struct mmu *, const va_t *va, size_t n, enum access);
+/* The pages that hit last are no longer known as such: before anything but front_access touches the
+ * first level, and before registers change. */
+void front_close(struct mmu *);
+/* Adds what was counted in struct hot to the counters. */
+void front_settle(struct mmu *);
 /* Host pointers are not to be trusted any more. */
 void front_forget(struct mmu *);
 

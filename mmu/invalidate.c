@@ -43,6 +43,7 @@ bool mmu_write_cr3(struct mmu *m, uint64_t value)
         value &= ~CR3_NOFLUSH;
     if (value >> m->regs.maxphyaddr)
         return false;
+    front_close(m);
     m->regs.cr3 = value;
     uint64_t pcid = mmu_pcid(&m->regs);
     EMIT(m->env, cr3_load, .root = value & PTE_FRAME, .pcid = pcid, .flush = !keep);
@@ -72,6 +73,7 @@ bool mmu_write_cr4(struct mmu *m, uint64_t value)
         return false;
     uint64_t before = m->regs.cr4, changed = before ^ value;
     struct scope current = scope_current(m);
+    front_close(m);
     m->regs.cr4 = value;
     EMIT(m->env, cr4_load, .before = before, .after = value);
     if (changed & CR4_PGE || changed & before & CR4_PCIDE)
@@ -85,6 +87,7 @@ bool mmu_write_cr4(struct mmu *m, uint64_t value)
 
 void mmu_invlpg(struct mmu *m, va_t va)
 {
+    front_close(m);
     EMIT(m->env, invlpg, .va = va);
     struct scope scope = scope_current(m);
     levels_drop(m, va, &scope);
@@ -107,6 +110,7 @@ bool mmu_invpcid(struct mmu *m, enum invpcid type, uint64_t pcid, va_t va)
         return false;
     if (type == INVPCID_ADDRESS && !va_canonical(va, mmu_levels(&m->regs)))
         return false;
+    front_close(m);
     EMIT(m->env, invpcid, .type = (ev_enum)type, .pcid = pcid, .va = va);
     if (type == INVPCID_ADDRESS)
         invpcid_address(m, pcid, va);

@@ -97,17 +97,30 @@ struct mmu *mmu_new(struct env *env, struct ram *ram, const struct mmu_config *c
                                 .maxphyaddr = config->maxphyaddr};
     if (!levels_init(m) || !psc_init(&m->psc, env->arena, config->psc_entries))
         return NULL;
+    front_init(m);
     return m;
 }
 
 struct mmu_regs *mmu_regs(struct mmu *m)
 {
+    front_close(m);
     return &m->regs;
 }
 
-const struct mmu_counters *mmu_counters(const struct mmu *m)
+const struct mmu_regs *mmu_regs_now(const struct mmu *m)
 {
+    return &m->regs;
+}
+
+const struct mmu_counters *mmu_counters(struct mmu *m)
+{
+    front_settle(m);
     return &m->count;
+}
+
+struct hot *mmu_hot(struct mmu *m)
+{
+    return &m->front.hot;
 }
 
 /* ---- faults ---- */
@@ -317,11 +330,13 @@ bool mmu_access(struct mmu *m, va_t va, void *buf, size_t n, enum access how,
     CHECK(n > 0);
     if (n <= PAGE_SIZE - (va & PAGE_MASK) && front_on(m) && front_access(m, va, buf, n, how))
         return true;
+    front_close(m);
     return access_plain(m, va, buf, n, how, fault);
 }
 
 size_t mmu_touch(struct mmu *m, const va_t *va, size_t n, enum access how, struct mmu_fault *fault)
 {
+    front_close(m);
     for (size_t i = 0; i < n; i++) {
         if (front_on(m))
             i += front_touch(m, va + i, n - i, how);

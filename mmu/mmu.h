@@ -24,7 +24,7 @@
 
 #include "mmu/pte.h"
 #include "mmu/ram.h"
-#include "sim/base/event.h"
+#include "sim/base/hot.h"
 
 /* ---- configuration ---- */
 
@@ -224,8 +224,13 @@ struct mmu *mmu_new(struct env *, struct ram *, const struct mmu_config *);
 /* false with a reason (static text) and the field's name where the configuration makes no sense. */
 bool mmu_config_check(const struct mmu_config *, const char **field, const char **reason);
 
+/* To write them: ask anew before each change that follows an access. To read them. */
 struct mmu_regs *mmu_regs(struct mmu *);
-const struct mmu_counters *mmu_counters(const struct mmu *);
+const struct mmu_regs *mmu_regs_now(const struct mmu *);
+/* Exact at the time of the call; ask anew after accesses. */
+const struct mmu_counters *mmu_counters(struct mmu *);
+/* The short way for the program on this CPU: see sim/base/hot.h. Lives as long as the MMU. */
+struct hot *mmu_hot(struct mmu *);
 
 /* Reads into or writes from buf (NULL: only touches), n bytes, n > 0; may cross pages. On a fault
  * nothing of the access is stored; but more than PAGE_SIZE bytes are done page by page, as REP MOVS

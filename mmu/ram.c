@@ -267,6 +267,11 @@ uint64_t ram_epoch(const struct ram *ram)
     return ram->epoch;
 }
 
+const uint64_t *ram_epoch_at(const struct ram *ram)
+{
+    return &ram->epoch;
+}
+
 uint64_t ram_held(const struct ram *ram)
 {
     return ram->live * PAGE_SIZE;

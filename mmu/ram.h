@@ -37,6 +37,8 @@ void ram_zero(struct ram *, pfn_t);
 void ram_copy(struct ram *, pfn_t to, pfn_t from);
 
 uint64_t ram_epoch(const struct ram *);
+/* Where the epoch stands, for whoever must look at it often. */
+const uint64_t *ram_epoch_at(const struct ram *);
 /* Host bytes that hold frames now. */
 uint64_t ram_held(const struct ram *);
 

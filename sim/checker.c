@@ -24,7 +24,7 @@ static bool check_line(const struct sim *s, unsigned cpu, const struct tlb_line 
     va_t va = line->vpn << PAGE_SHIFT;
     if (va >> 47)
         va |= UINT64_C(0xffff) << 48;
-    walk_read(s->ram, mmu_regs(s->m->cpu[cpu].mmu), va, &walk);
+    walk_read(s->ram, mmu_regs_now(s->m->cpu[cpu].mmu), va, &walk);
     if (!walk.present)
         return say(why, size, "the TLB holds a page that no table maps", va);
     if (walk.to.pa >> PAGE_SHIFT != line->pfn || walk.to.page_size != line->page_size)

@@ -61,7 +61,7 @@ bool inspect_psc(const struct sim *s, unsigned cpu, unsigned level, uint32_t slo
 
 void inspect_regs(const struct sim *s, unsigned cpu, struct mmu_regs *regs)
 {
-    *regs = *mmu_regs(s->m->cpu[cpu].mmu);
+    *regs = *mmu_regs_now(s->m->cpu[cpu].mmu);
 }
 
 /* ---- kernel ---- */
@@ -254,7 +254,7 @@ static uint64_t mix_words(uint64_t hash, const void *from, size_t bytes)
 
 static uint64_t hash_mmu(const struct sim *s, uint64_t h, unsigned cpu)
 {
-    const struct mmu *mmu = s->m->cpu[cpu].mmu;
+    struct mmu *mmu = s->m->cpu[cpu].mmu;
     h = mix_words(h, mmu_counters(mmu), sizeof(struct mmu_counters));
     for (unsigned level = 0; level < TLB_LEVELS; level++) {
         const struct tlb_config *c = mmu_tlb_config(mmu, level);

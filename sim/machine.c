@@ -114,7 +114,8 @@ static struct program *program_init(struct machine *m, struct program *p, uint16
     p->pid = (uint16_t)pid;
     p->trace_pid = trace_pid;
     p->dead = false;
-    p->user = (struct user){p, user_load, user_store, user_syscall, user_peek};
+    p->hot = mmu_hot(m->cpu[0].mmu);
+    p->user = (struct user){p, user_load, user_store, user_syscall, user_peek, &p->hot};
     return p;
 }
 
@@ -238,7 +239,10 @@ struct program *machine_program(struct machine *m, uint16_t trace_pid, uint16_t 
     }
     struct cpu *cpu;
     *result = kernel_run(m->kernel, p->pid, tid, &cpu);
-    return *result ? NULL : p;
+    if (*result)
+        return NULL;
+    p->hot = mmu_hot(cpu->mmu);
+    return p;
 }
 
 struct heap *machine_heap(struct machine *m, struct program *p)

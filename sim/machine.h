@@ -21,6 +21,7 @@ struct program {
     bool dead;
     struct heap *heap; /* NULL before its first malloc */
     struct user user;
+    struct hot *hot; /* of the CPU that it runs on */
 };
 
 #define PROGRAMS_MAX 64
