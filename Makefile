@@ -309,7 +309,7 @@ oracle: all ## N=1000000 random translations, drawn from SEED=1, by QEMU and by 
 
 # ---- measuring ----
 
-.PHONY: bench fuzz fuzzers cover
+.PHONY: bench fuzz fuzzers cover mutants
 bench: all $(BIN_BENCH) ## measure speed, side by side with the references
 	@for b in $(sort $(BIN_BENCH)); do echo "== $$b"; $$b || exit; done
 	@for s in $(sort $(wildcard tests/bench/*.sh)); do echo "== $$s"; MEMWALK_BUILD=$B $$s || exit; done
@@ -327,6 +327,10 @@ fuzzers: $(BIN_FUZZ)
 	      > $$log 2>&1 || { tail -n 60 $$log; echo "fuzz $$name: FAILED"; exit 1; }; \
 	    echo "fuzz $$name: $$(grep -a '^Done' $$log)"; \
 	done
+
+# Faults put in on purpose, one at a time, in a copy of the sources below build/mutants.
+mutants: deps ## does a test notice each fault of tests/mutations/ROOM.toml? (no ROOM: of all lists)
+	@tests/mutations/run --jobs $(shell nproc) $(ROOM:%=tests/mutations/%.toml)
 
 cover: deps-dev ## line coverage of the rooms by the tests; fails under COVER_MIN percent
 	@find build/cover -name '*.gcda' -delete 2>/dev/null || true
