@@ -3,6 +3,7 @@
 #ifndef MEMWALK_MMU_CORE_H
 #define MEMWALK_MMU_CORE_H
 
+#include "mmu/cache.h"
 #include "mmu/classify.h"
 #include "mmu/front.h"
 #include "mmu/psc.h"
@@ -18,6 +19,7 @@ struct mmu {
     struct tlb tlb[TLB_LEVELS];
     struct classify *classify[TLB_LEVELS]; /* NULL: not configured */
     struct psc psc;
+    struct caches caches;
     struct front front;
 };
 

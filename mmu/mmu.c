@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define TLB_ENTRIES_MAX (1u << 20)
+#define CACHE_LINES_MAX (1u << 24)
 
 /* ---- life ---- */
 
@@ -35,6 +36,35 @@ static const char *tlb_problem(const struct tlb_config *c)
     return NULL;
 }
 
+static const char *cache_problem(const struct cache_config *c)
+{
+    if ((uint64_t)c->sets * c->ways > CACHE_LINES_MAX)
+        return "sets times ways is more than 16777216";
+    if (c->ways < 1 || c->ways > 1024)
+        return "1 to 1024 ways";
+    if (c->repl >= REPL_POLICIES)
+        return "no such replacement policy";
+    if (repl_for((enum repl_policy)c->repl, c->ways)->way_count_pow2 &&
+        (!is_pow2(c->ways) || c->ways > 64))
+        return "plru needs a power of two of ways, at most 64";
+    return NULL;
+}
+
+static struct problem caches_problem(const struct mmu_config *c)
+{
+    static const char *const name[CACHE_LEVELS] = {"cache.l1", "cache.l2", "cache.l3"};
+    if (!c->cache[0].sets && (c->cache[1].sets || c->cache[2].sets))
+        return (struct problem){"cache.l1.sets", "outer levels need the first one"};
+    for (unsigned level = 0; level < CACHE_LEVELS; level++) {
+        const char *reason = c->cache[level].sets ? cache_problem(&c->cache[level]) : NULL;
+        if (reason)
+            return (struct problem){name[level], reason};
+    }
+    if (c->cache[0].sets && (!is_pow2(c->cache_line) || c->cache_line < 8 || c->cache_line > 4096))
+        return (struct problem){"cache.line", "a power of two from 8 to 4096"};
+    return (struct problem){NULL, NULL};
+}
+
 static struct problem config_problem(const struct mmu_config *c)
 {
     if (c->tlb[TLB_L1D].sets < 1)
@@ -52,7 +82,7 @@ static struct problem config_problem(const struct mmu_config *c)
             return (struct problem){psc[level], "at most 1024 entries, and only from PDEs up"};
     if (c->maxphyaddr < 36 || c->maxphyaddr > 52)
         return (struct problem){"maxphyaddr", "36 to 52 bits"};
-    return (struct problem){NULL, NULL};
+    return caches_problem(c);
 }
 
 bool mmu_config_check(const struct mmu_config *c, const char **field, const char **reason)
@@ -95,7 +125,8 @@ struct mmu *mmu_new(struct env *env, struct ram *ram, const struct mmu_config *c
                                 .efer = EFER_NXE,
                                 .pat = PAT_RESET,
                                 .maxphyaddr = config->maxphyaddr};
-    if (!levels_init(m) || !psc_init(&m->psc, env->arena, config->psc_entries))
+    if (!levels_init(m) || !psc_init(&m->psc, env->arena, config->psc_entries) ||
+        !caches_init(&m->caches, env->arena, config))
         return NULL;
     front_init(m);
     return m;
@@ -149,12 +180,20 @@ static bool raise_pf(struct mmu *m, const struct piece *p, uint32_t error, unsig
 
 /* ---- the walk ---- */
 
+/* What the walker's read of an entry costs, or its mark there. */
+static cycles_t entry_cycles(struct mmu *m, pa_t pa, bool write)
+{
+    if (!m->caches.on)
+        return write ? 0 : m->config.walk_read_cycles;
+    return caches_access(&m->caches, m->env, &m->count.cache, pa, sizeof(pte_t), write, true);
+}
+
 static void walk_tell(struct mmu *m, const struct walk *w, pa_t table)
 {
     EMIT(m->env, walk_begin, .va = w->va, .root = table);
-    cycles_t cost = m->config.walk_read_cycles;
     for (unsigned i = 0; i < w->steps; i++) {
         const struct walk_step *step = &w->step[i];
+        cycles_t cost = entry_cycles(m, step->pa, false);
         m->count.walk_reads++;
         mmu_charge(m, &m->count.cycles_walk, cost);
         EMIT(m->env, walk_read, .level = step->level, .pa = step->pa, .index = step->index,
@@ -164,8 +203,12 @@ static void walk_tell(struct mmu *m, const struct walk *w, pa_t table)
 
 static void walk_done(struct mmu *m, struct walk *w, enum access how)
 {
+    const struct walk read = *w;
     walk_commit(m->ram, m->env, w, how);
     m->count.ad_writes += w->marked;
+    for (unsigned i = 0; w->marked && i < w->steps; i++)
+        if (w->step[i].entry != read.step[i].entry)
+            mmu_charge(m, &m->count.cycles_walk, entry_cycles(m, w->step[i].pa, true));
     psc_fill(&m->psc, m->env, w, mmu_space(&m->regs));
     EMIT(m->env, walk_end, .va = w->va, .pfn = w->to.pa >> PAGE_SHIFT, .size = w->to.page_size,
          .flags = w->to.flags, .reads = w->steps);
@@ -269,7 +312,11 @@ bool mmu_translate(struct mmu *m, const struct piece *p, pa_t *pa, struct mmu_fa
 void mmu_data(struct mmu *m, const struct piece *p, pa_t pa)
 {
     m->count.bytes += p->length;
-    mmu_charge(m, &m->count.cycles_data, m->config.data_cycles);
+    cycles_t cost = m->config.data_cycles;
+    if (m->caches.on)
+        cost = caches_access(&m->caches, m->env, &m->count.cache, pa, p->length,
+                             p->how == ACCESS_WRITE, false);
+    mmu_charge(m, &m->count.cycles_data, cost);
     EMIT(m->env, data, .va = p->va, .pa = pa, .length = p->length, .how = (ev_enum)p->how);
 }
 
@@ -318,10 +365,10 @@ static bool access_plain(struct mmu *m, va_t va, void *buf, size_t n, enum acces
     return access_short(m, va, bytes, n, how, fault);
 }
 
-/* Host speed only, so never while somebody listens. */
+/* Host speed only, so never while somebody listens; and data caches are the plain path's. */
 static bool front_on(const struct mmu *m)
 {
-    return m->config.front_cache && !m->env->bus->on;
+    return m->config.front_cache && !m->env->bus->on && !m->caches.on;
 }
 
 bool mmu_access(struct mmu *m, va_t va, void *buf, size_t n, enum access how,
@@ -361,6 +408,19 @@ void mmu_forget_host(struct mmu *m)
 }
 
 /* ---- inspection ---- */
+
+const struct cache_config *mmu_cache_config(const struct mmu *m, unsigned level)
+{
+    CHECK(level < CACHE_LEVELS);
+    return &m->config.cache[level];
+}
+
+void mmu_cache_line(const struct mmu *m, unsigned level, uint32_t set, uint32_t way,
+                    struct cache_line *line)
+{
+    CHECK(level < CACHE_LEVELS && m->caches.on);
+    caches_line(&m->caches, level, set, way, line);
+}
 
 const struct tlb_config *mmu_tlb_config(const struct mmu *m, unsigned level)
 {

@@ -47,6 +47,15 @@ struct tlb_config {
 
 enum { TLB_L1D, TLB_L2, TLB_LEVELS };
 
+/* Data caches, for data and for the walker's reads and marks of entries: mmu/cache.h. */
+#define CACHE_LEVELS 3
+
+struct cache_config {
+    uint32_t sets, ways; /* sets 0: no such level; without the first there is none at all */
+    uint32_t repl;       /* enum repl_policy */
+    uint32_t hit_cycles; /* of an access that this level answers, all of it */
+};
+
 struct mmu_config {
     struct tlb_config tlb[TLB_LEVELS];
     uint32_t psc_entries[LEVELS_MAX + 1]; /* by level of the entry held: [2] PDE … ; 0: none */
@@ -54,7 +63,11 @@ struct mmu_config {
     uint32_t data_cycles;                 /* each access to data, after translation */
     uint32_t maxphyaddr;                  /* physical address bits, 36 to 52 */
     bool front_cache;                     /* host speed only; changes no figure */
-    bool classify;                        /* tell cold, capacity and conflict misses apart */
+    struct cache_config cache[CACHE_LEVELS];
+    uint32_t cache_line;    /* bytes, a power of two */
+    uint32_t memory_cycles; /* of an access that no level answers */
+    bool cache_inclusive;   /* what leaves a level leaves those above it too */
+    bool classify;          /* tell cold, capacity and conflict misses apart */
 };
 
 /* ---- registers ---- */
@@ -200,7 +213,20 @@ struct tlb_counters {
     uint64_t by_class[MISS_CLASSES];                                 /* all 0 unless configured */
 };
 
+struct cache_counters {
+    uint64_t lookups, hits, misses, fills, evictions;
+    uint64_t write_backs;               /* dirty lines that left */
+    uint64_t invalidations;             /* because they left a level further out */
+    uint64_t walk_lookups, walk_misses; /* those of the walker */
+};
+
+struct caches_counters {
+    struct cache_counters level[CACHE_LEVELS];
+    uint64_t memory_reads, memory_writes; /* lines */
+};
+
 struct mmu_counters {
+    struct caches_counters cache; /* all 0 without caches */
     struct tlb_counters tlb[TLB_LEVELS];
     uint64_t accesses; /* within one page each; an access across two pages counts two */
     uint64_t loads, stores, fetches;
@@ -283,6 +309,15 @@ struct tlb_line {
     uint16_t pcid;  /* under which it was filled; a global entry serves all */
 };
 
+struct cache_line {
+    bool valid, dirty;
+    pa_t pa;       /* of its first byte */
+    uint32_t rank; /* 0: the policy would throw this way out first */
+};
+
+const struct cache_config *mmu_cache_config(const struct mmu *, unsigned level);
+void mmu_cache_line(const struct mmu *, unsigned level, uint32_t set, uint32_t way,
+                    struct cache_line *);
 const struct tlb_config *mmu_tlb_config(const struct mmu *, unsigned level); /* TLB_L1D, TLB_L2 */
 void mmu_tlb_line(const struct mmu *, unsigned level, uint32_t set, uint32_t way,
                   struct tlb_line *);

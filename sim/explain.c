@@ -882,6 +882,48 @@ SAY(psc_drop)
     say(t, "The cache of %ss forgets slot %llu.", entry_of(e->level), LLU(e->slot));
 }
 
+SAY(cache_hit)
+{
+    say(t, "L%llu cache: set %llu, way %llu has the line at physical 0x%llx.", LLU(e->level),
+        LLU(e->set), LLU(e->way), LLU(e->pa));
+}
+
+SAY(cache_miss)
+{
+    say(t, "L%llu cache: no way of set %llu has the line at physical 0x%llx.", LLU(e->level),
+        LLU(e->set), LLU(e->pa));
+}
+
+SAY(cache_fill)
+{
+    say(t, "L%llu cache: set %llu, way %llu now holds the line at physical 0x%llx", LLU(e->level),
+        LLU(e->set), LLU(e->way), LLU(e->pa));
+    if (e->evicts)
+        say(t, "; the one at 0x%llx is thrown out", LLU(e->victim));
+    say(t, ".");
+}
+
+SAY(cache_write_back)
+{
+    say(t,
+        "The line at physical 0x%llx was written to since it came into the L%llu cache: it goes "
+        "to ",
+        LLU(e->pa), LLU(e->level));
+    if (e->to)
+        say(t, "L%llu.", LLU(e->to));
+    else
+        say(t, "memory.");
+}
+
+SAY(cache_drop)
+{
+    say(t,
+        "The line at physical 0x%llx leaves the L%llu cache too: a level holds only what those "
+        "further "
+        "out hold.",
+        LLU(e->pa), LLU(e->level));
+}
+
 SAY(walk_begin)
 {
     say(t, "Page walk for 0x%llx: CR3 points to the first table at physical 0x%llx.", LLU(e->va),
