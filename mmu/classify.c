@@ -14,6 +14,7 @@ struct page {
     uint32_t chain;        /* next in its bucket */
     uint32_t newer, older; /* neighbours in the order of use */
     bool held;             /* by the fully associative level */
+    bool dropped;          /* invalidated, and not filled since */
 };
 
 struct classify {
@@ -89,6 +90,8 @@ enum miss_class classify_miss(const struct classify *c, uint64_t key)
     uint32_t i = find(c, key);
     if (i == NIL)
         return MISS_COLD;
+    if (c->page[i].dropped)
+        return MISS_COHERENCE;
     return c->page[i].held ? MISS_CONFLICT : MISS_CAPACITY;
 }
 
@@ -131,6 +134,7 @@ void classify_use(struct classify *c, uint64_t key)
     uint32_t i = find(c, key);
     if (i == NIL && (i = add(c, key)) == NIL)
         return;
+    c->page[i].dropped = false;
     if (c->page[i].held)
         unlink_page(c, i);
     else if (c->held == c->entries)
@@ -141,6 +145,9 @@ void classify_use(struct classify *c, uint64_t key)
 void classify_drop(struct classify *c, uint64_t key)
 {
     uint32_t i = find(c, key);
-    if (i != NIL && c->page[i].held)
+    if (i == NIL)
+        return;
+    c->page[i].dropped = true;
+    if (c->page[i].held)
         unlink_page(c, i);
 }

@@ -1,10 +1,10 @@
-/* classify.h: why a lookup missed: cold, capacity or conflict (Hill's three Cs).
+/* classify.h: why a lookup missed: cold, capacity, conflict (Hill's three Cs) or coherence.
  *
  * Beside the real level stands a fully associative LRU one of the same size, and a list of all
- * pages that were ever filled. A miss of a page never filled is cold; one that the fully
- * associative level also misses is of capacity; any other is of conflict (or of the policy). An
- * invalidation removes the page from both, so the miss after it counts as one of capacity: full
- * associativity would not have helped.
+ * pages that were ever filled. A miss of a page never filled is cold; one of a page that the level
+ * held until it was invalidated is of coherence; one that the fully associative level also misses
+ * is of capacity; any other is of conflict (or of the policy). An invalidation removes the page
+ * from both.
  *
  * All operations take constant time: one hash table finds a page, one linked list keeps the order.
  */

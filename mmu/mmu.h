@@ -34,6 +34,7 @@ enum repl_policy {
     REPL_PLRU, /* tree; ways must be a power of two */
     REPL_RANDOM,
     REPL_SRRIP, /* 2-bit re-reference prediction */
+    REPL_NRU,   /* one bit for each way */
     REPL_POLICIES
 };
 extern const char *const repl_name[REPL_POLICIES]; /* "lru", "fifo", … */
@@ -205,8 +206,9 @@ void walk_commit(struct ram *, struct env *, struct walk *, enum access);
 /* ---- counters: plain fields, always exact ---- */
 
 /* Cold: the level never held the page. Capacity: a fully associative LRU level of the same size,
- * with the same invalidations, misses too. Conflict: the rest. In events MISS_CLASSES: not told. */
-enum miss_class { MISS_COLD, MISS_CAPACITY, MISS_CONFLICT, MISS_CLASSES };
+ * with the same invalidations, misses too. Coherence: the level held the page until it was
+ * invalidated. Conflict: the rest. In events MISS_CLASSES: not told. */
+enum miss_class { MISS_COLD, MISS_CAPACITY, MISS_CONFLICT, MISS_COHERENCE, MISS_CLASSES };
 
 struct tlb_counters {
     uint64_t lookups, hits, misses, fills, evictions, invalidations; /* misses with faults too */

@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-const char *const repl_name[REPL_POLICIES] = {"lru", "fifo", "plru", "random", "srrip"};
+const char *const repl_name[REPL_POLICIES] = {"lru", "fifo", "plru", "random", "srrip", "nru"};
 
 const char *const repl_doc[REPL_POLICIES] = {
     "least recently used: the exact order of use",
@@ -17,6 +17,7 @@ const char *const repl_doc[REPL_POLICIES] = {
     "tree-PLRU: one bit per node of a binary tree points away from the last use",
     "random: any way, drawn from the seeded generator",
     "SRRIP: 2-bit prediction of re-reference; new entries are distrusted until they hit",
+    "NRU: one bit per way says that it was used since the bits were last cleared",
 };
 
 static void ignore_hit(uint64_t *set, uint32_t ways, uint32_t way)
@@ -245,6 +246,64 @@ static uint32_t srrip_rank(const uint64_t *set, uint32_t ways, uint32_t way)
     return rank;
 }
 
+/* ---- NRU: one bit for each way; the first way whose bit is clear goes ----
+ *
+ * A use sets the way's bit; when that was the last clear one, all others are cleared.
+ */
+
+#define NRU_PER_WORD 64u
+
+static uint32_t nru_words(uint32_t ways)
+{
+    return (ways + NRU_PER_WORD - 1) / NRU_PER_WORD;
+}
+
+static void nru_init(uint64_t *set, uint32_t ways)
+{
+    memset(set, 0, nru_words(ways) * sizeof(*set));
+}
+
+static bool nru_get(const uint64_t *set, uint32_t way)
+{
+    return set[way / NRU_PER_WORD] >> way % NRU_PER_WORD & 1;
+}
+
+/* The first way that was not used; ways: there is none. */
+static uint32_t nru_first(const uint64_t *set, uint32_t ways)
+{
+    uint32_t way = 0;
+    while (way < ways && nru_get(set, way))
+        way++;
+    return way;
+}
+
+static void nru_use(uint64_t *set, uint32_t ways, uint32_t way)
+{
+    uint64_t bit = (uint64_t)1 << way % NRU_PER_WORD;
+    set[way / NRU_PER_WORD] |= bit;
+    if (nru_first(set, ways) < ways)
+        return;
+    for (uint32_t word = 0; word < nru_words(ways); word++)
+        set[word] = 0;
+    set[way / NRU_PER_WORD] = bit;
+}
+
+/* Of one way only, the bit is always set. */
+static uint32_t nru_victim(uint64_t *set, uint32_t ways, struct rng *rng)
+{
+    (void)rng;
+    return nru_first(set, ways) % ways;
+}
+
+/* Those not used come first, each group in the order of its ways. */
+static uint32_t nru_rank(const uint64_t *set, uint32_t ways, uint32_t way)
+{
+    uint32_t rank = 0;
+    for (uint32_t i = 0; i < ways; i++)
+        rank += nru_get(set, i) == nru_get(set, way) ? i < way : nru_get(set, way);
+    return rank;
+}
+
 /* ---- the table ---- */
 
 static const struct repl_ops packed_lru = {packed_words,  packed_init, packed_use, packed_use,
@@ -258,6 +317,7 @@ static const struct repl_ops table[REPL_POLICIES] = {
     [REPL_PLRU] = {packed_words, plru_init, plru_use, plru_use, plru_victim, plru_rank, true},
     [REPL_RANDOM] = {random_words, random_init, ignore_hit, ignore_hit, random_victim, random_rank,
                      false},
+    [REPL_NRU] = {nru_words, nru_init, nru_use, nru_use, nru_victim, nru_rank, false},
     [REPL_SRRIP] = {srrip_words, srrip_init, srrip_hit, srrip_fill, srrip_victim, srrip_rank,
                     false},
 };

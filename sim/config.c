@@ -187,7 +187,7 @@ static const char *type_values(enum key_type type)
     case TYPE_BOOL:
         return "on or off";
     case TYPE_REPL:
-        return "lru, fifo, plru, random or srrip";
+        return "lru, fifo, plru, random, srrip or nru";
     case TYPE_ALLOC:
         return "the name of an allocator";
     case TYPE_ORDER:

@@ -38,6 +38,7 @@ static const char *const class_why[MISS_CLASSES] = {
     [MISS_COLD] = "cold: the page was never here before",
     [MISS_CAPACITY] = "capacity: a TLB of this size, even with one set, would miss too",
     [MISS_CONFLICT] = "conflict: only because its set was full",
+    [MISS_COHERENCE] = "coherence: it was here until it was invalidated",
 };
 
 #define LLU(value) ((unsigned long long)(value))

@@ -14,7 +14,8 @@
 static const char *const access_name[] = {"read", "write", "fetch"};
 static const char *const invpcid_name[INVPCID_TYPES] = {"address", "single", "all",
                                                         "all-but-global"};
-static const char *const miss_class_name[MISS_CLASSES] = {"cold", "capacity", "conflict"};
+static const char *const miss_class_name[MISS_CLASSES] = {"cold", "capacity", "conflict",
+                                                          "coherence"};
 
 /* The enums that fields hold, by the name that stands in the field's doc. */
 static const struct {

@@ -27,6 +27,7 @@ void reference_open(struct reference *r, const struct mmu_config *config, struct
         l->line = zeroed((size_t)l->sets * l->ways, sizeof(*l->line));
         l->right = zeroed((size_t)l->sets * l->ways, sizeof(*l->right));
         l->seen = zeroed(PAGES_MAX, sizeof(*l->seen));
+        l->lost = zeroed(PAGES_MAX, sizeof(*l->lost));
         l->recent = zeroed((size_t)l->sets * l->ways, sizeof(*l->recent));
     }
 }
@@ -37,6 +38,7 @@ void reference_close(struct reference *r)
         free(r->level[i].line);
         free(r->level[i].right);
         free(r->level[i].seen);
+        free(r->level[i].lost);
         free(r->level[i].recent);
     }
 }
@@ -81,12 +83,21 @@ static void recent_use(struct ref_level *l, uint64_t page)
         CHECK(l->seen_count < PAGES_MAX);
         l->seen[l->seen_count++] = page;
     }
+    l->lost[position(l->seen, l->seen_count, page)] = false;
+}
+
+static void lose(struct ref_level *l, uint64_t page)
+{
+    recent_drop(l, page);
+    l->lost[position(l->seen, l->seen_count, page)] = true;
 }
 
 static enum miss_class class_of(const struct ref_level *l, uint64_t page)
 {
     if (position(l->seen, l->seen_count, page) == l->seen_count)
         return MISS_COLD;
+    if (l->lost[position(l->seen, l->seen_count, page)])
+        return MISS_COHERENCE;
     return position(l->recent, l->recent_count, page) == l->recent_count ? MISS_CAPACITY
                                                                          : MISS_CONFLICT;
 }
@@ -128,6 +139,25 @@ static uint32_t srrip_pick(struct ref_line *set, uint32_t ways)
     }
 }
 
+static void nru_point(struct ref_level *l, struct ref_line *line)
+{
+    struct ref_line *set = l->line + (line - l->line) / l->ways * l->ways;
+    bool all = true;
+    line->near = true;
+    for (uint32_t way = 0; way < l->ways; way++)
+        all = all && set[way].near;
+    for (uint32_t way = 0; all && way < l->ways; way++)
+        set[way].near = &set[way] == line;
+}
+
+static uint32_t nru_pick(const struct ref_line *set, uint32_t ways)
+{
+    for (uint32_t way = 0; way < ways; way++)
+        if (!set[way].near)
+            return way;
+    return 0;
+}
+
 static uint32_t pick(struct reference *r, struct ref_level *l, uint64_t page)
 {
     struct ref_line *set = l->line + page % l->sets * l->ways;
@@ -146,6 +176,8 @@ static uint32_t pick(struct reference *r, struct ref_level *l, uint64_t page)
         return best;
     case REPL_PLRU:
         return plru_pick(l, page);
+    case REPL_NRU:
+        return nru_pick(set, l->ways);
     case REPL_RANDOM:
         return rng_below(&r->rng, l->ways);
     default:
@@ -177,6 +209,7 @@ static bool lookup(struct reference *r, struct ref_level *l, uint64_t page)
     line->used = r->now;
     line->distance = 0;
     plru_point(l, page, (uint32_t)(line - l->line) % l->ways);
+    nru_point(l, line);
     recent_use(l, page);
     return true;
 }
@@ -188,8 +221,9 @@ static void fill(struct reference *r, struct ref_level *l, uint64_t page)
     uint32_t way = pick(r, l, page);
     struct ref_line *line = l->line + page % l->sets * l->ways + way;
     l->evictions += line->valid;
-    *line = (struct ref_line){true, page, r->now, r->now, 2};
+    *line = (struct ref_line){true, page, r->now, r->now, 2, line->near};
     plru_point(l, page, way);
+    nru_point(l, line);
     recent_use(l, page);
 }
 
@@ -213,7 +247,7 @@ void reference_drop(struct reference *r, uint64_t page)
             continue;
         line->valid = false;
         l->dropped++;
-        recent_drop(l, page);
+        lose(l, page);
     }
 }
 
@@ -227,7 +261,7 @@ void reference_flush(struct reference *r, bool (*keep)(uint64_t page))
                 continue;
             line->valid = false;
             l->dropped++;
-            recent_drop(l, line->page);
+            lose(l, line->page);
         }
     }
 }

@@ -11,6 +11,7 @@ struct ref_line {
     uint64_t page;
     uint64_t used, filled; /* times */
     unsigned distance;     /* SRRIP */
+    bool near;             /* NRU; of the way, whether valid or not */
 };
 
 struct ref_level {
@@ -18,6 +19,7 @@ struct ref_level {
     struct ref_line *line; /* [set][way] */
     bool *right;           /* [set][node]: PLRU, the half that was used last is the right one */
     uint64_t *seen, *recent;
+    bool *lost; /* [i]: seen[i] was dropped and not filled since */
     size_t seen_count, recent_count;
     uint64_t lookups, hits, misses, evictions, dropped, by_class[MISS_CLASSES];
 };

@@ -77,7 +77,7 @@ static const struct {
     {"tlb.l1d.ways=0", "tlb.l1d.ways: 0 is outside 1 to 1024"},
     {"tlb.l1d.ways=4K", "tlb.l1d.ways: \"4K\" is not a number"},
     {"tlb.l1d.way=4", "tlb.l1d.way: no such setting; did you mean \"tlb.l1d.ways\"?"},
-    {"tlb.l1d.repl=mru", "tlb.l1d.repl: \"mru\" is not lru, fifo, plru, random or srrip"},
+    {"tlb.l1d.repl=mru", "tlb.l1d.repl: \"mru\" is not lru, fifo, plru, random, srrip or nru"},
     {"alloc=first_fit", "alloc: no allocator is called \"first_fit\"; did you mean \"first-fit\"?"},
     {"front_cache=maybe", "front_cache: \"maybe\" is not on or off"},
     {"zzzzzzzz=1", "zzzzzzzz: no such setting"},

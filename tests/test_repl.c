@@ -85,6 +85,26 @@ START_TEST(srrip_distrusts_what_never_hit)
 }
 END_TEST
 
+/* Three ways: used 0 1 2, so only the last bit is left; then 0, then 1 clears all but itself. */
+START_TEST(nru_spares_what_was_used_since_the_bits_were_cleared)
+{
+    uint64_t set[WORDS];
+    start(REPL_NRU, set, 3);
+    ck_assert_uint_eq(victim(REPL_NRU, set, 3), 0);
+    hit(REPL_NRU, set, 3, 0);
+    ck_assert_uint_eq(victim(REPL_NRU, set, 3), 1);
+    hit(REPL_NRU, set, 3, 1);
+    ck_assert_uint_eq(victim(REPL_NRU, set, 3), 0);
+    hit(REPL_NRU, set, 3, 0);
+    ck_assert_uint_eq(victim(REPL_NRU, set, 3), 2);
+    start(REPL_NRU, set, 1);
+    ck_assert_uint_eq(victim(REPL_NRU, set, 1), 0);
+    start(REPL_NRU, set, 130);
+    hit(REPL_NRU, set, 130, 0);
+    ck_assert_uint_eq(victim(REPL_NRU, set, 130), 1);
+}
+END_TEST
+
 START_TEST(random_meets_every_way)
 {
     uint64_t set[WORDS];
@@ -100,7 +120,8 @@ END_TEST
 
 START_TEST(rank_0_is_the_next_victim_and_ranks_are_an_order)
 {
-    static const enum repl_policy ordered[] = {REPL_LRU, REPL_FIFO, REPL_PLRU, REPL_SRRIP};
+    static const enum repl_policy ordered[] = {REPL_LRU, REPL_FIFO, REPL_PLRU, REPL_SRRIP,
+                                               REPL_NRU};
     uint64_t set[WORDS];
     struct rng rng = {4};
     for (size_t p = 0; p < ARRAY_LEN(ordered); p++) {
@@ -126,4 +147,5 @@ END_TEST
 
 TEST_MAIN("repl", every_policy_has_a_name_and_a_line, lru_goes_by_use_and_fifo_by_filling,
           plru_follows_the_bits_away_from_the_last_use, srrip_distrusts_what_never_hit,
-          random_meets_every_way, rank_0_is_the_next_victim_and_ranks_are_an_order)
+          nru_spares_what_was_used_since_the_bits_were_cleared, random_meets_every_way,
+          rank_0_is_the_next_victim_and_ranks_are_an_order)

@@ -113,14 +113,15 @@ void pane_tlb1(struct paint *p)
         foot = rect_cut_bottom(&r, paint_line(p, SIZE_SMALL) + paint_em(p, 1));
     draw_grid(p, r, set);
     struct style style = {FACE_MONO, SIZE_SMALL, C_FAINT, ALIGN_LEFT};
-    static const char *const class[] = {"cold", "capacity", "conflict"};
+    static const char *const class[] = {"cold", "capacity", "conflict", "coherence"};
     if (a->tlb[TLB_L1D] == ANSWER_HIT) {
         style.colour = C_HIT;
         paint_textf(p, foot, style, "✓ hit in set %u, way %u", a->set[0], a->way[0]);
     } else if (a->tlb[TLB_L1D] == ANSWER_MISS) {
         style.colour = C_MISS;
         paint_textf(p, foot, style, "↻ miss in set %u%s%s", a->set[0],
-                    a->miss_class < 3 ? ", " : "", a->miss_class < 3 ? class[a->miss_class] : "");
+                    a->miss_class < ARRAY_LEN(class) ? ", " : "",
+                    a->miss_class < ARRAY_LEN(class) ? class[a->miss_class] : "");
     } else {
         paint_text(p, foot, style, a->any ? "looking …" : "not asked in this op");
     }
