@@ -67,7 +67,7 @@ void heap_destroy(struct heap *h)
         return;
     struct arena *arena = h->env->arena;
     shadow_destroy(h->shadow, arena);
-    arena_free(arena, h->piece, h->piece_room * sizeof(h->piece[0]));
+    pieces_forget(h);
     arena_free(arena, h->state, h->ops->state_size);
     arena_free(arena, h, sizeof(*h));
 }
@@ -116,7 +116,8 @@ struct heap *heap_fork(const struct heap *parent, const struct user *user)
     h->counters = counters_inherited(&parent->counters);
     h->state = arena_alloc(arena, parent->ops->state_size);
     h->shadow = shadow_copy(parent->shadow, arena);
-    if (h->state && h->shadow) {
+    bool pieces = pieces_copy(h, parent);
+    if (h->state && h->shadow && pieces) {
         memcpy(h->state, parent->state, parent->ops->state_size);
         if (!h->ops->fork || h->ops->fork(h))
             return h;

@@ -130,7 +130,7 @@ struct heap {
     enum resize_how how;      /* filled by its realloc */
     struct shadow *shadow;    /* the blocks given out: alloc/shadow.h */
     void *state;              /* ops->state_size bytes, zeroed at the start */
-    struct heap_piece *piece; /* memory from the kernel: alloc/piece.h */
+    struct heap_piece *piece; /* memory from the kernel, in order of address: alloc/piece.h */
     size_t pieces, piece_room;
 };
 

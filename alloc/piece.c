@@ -94,7 +94,7 @@ va_t piece_by_brk(struct heap *h, uint64_t bytes, uint64_t alignment)
     EMIT(h->env, alloc_grow, .need = bytes, .have = 0, .ask = end - now, .mmap = false);
     if (move_break(h, end) != end)
         return piece_by_mmap(h, bytes, alignment);
-    return add(h, (struct heap_piece){start, end, now, end, false});
+    return add(h, (struct heap_piece){start, end, now, end, false, NULL, 0});
 }
 
 static bool unmap(struct heap *h, va_t start, va_t end)
@@ -123,8 +123,19 @@ va_t piece_by_mmap(struct heap *h, uint64_t bytes, uint64_t alignment)
     return add(h, p);
 }
 
+bool piece_book(struct heap *h, va_t start, size_t words)
+{
+    size_t i = index_of(h, start);
+    CHECK(i < h->pieces && !h->piece[i].book);
+    h->piece[i].book = arena_alloc(h->env->arena, words * sizeof(uint64_t));
+    h->piece[i].books = words;
+    return h->piece[i].book;
+}
+
 static void forget(struct heap *h, size_t i)
 {
+    if (h->piece[i].book)
+        arena_free(h->env->arena, h->piece[i].book, h->piece[i].books * sizeof(uint64_t));
     h->pieces--;
     memmove(&h->piece[i], &h->piece[i + 1], (h->pieces - i) * sizeof(h->piece[0]));
 }
@@ -144,5 +155,33 @@ bool piece_put(struct heap *h, va_t start)
     forget(h, i);
     h->counters.trims++;
     heap_hold(h, 0, bytes);
+    return true;
+}
+
+void pieces_forget(struct heap *h)
+{
+    while (h->pieces)
+        forget(h, h->pieces - 1);
+    arena_free(h->env->arena, h->piece, h->piece_room * sizeof(h->piece[0]));
+}
+
+bool pieces_copy(struct heap *h, const struct heap *parent)
+{
+    struct arena *arena = h->env->arena;
+    h->pieces = h->piece_room = 0;
+    h->piece = parent->pieces ? arena_alloc(arena, parent->pieces * sizeof(h->piece[0])) : NULL;
+    if (!h->piece)
+        return !parent->pieces;
+    h->piece_room = parent->pieces;
+    for (size_t i = 0; i < parent->pieces; i++) {
+        struct heap_piece *p = &h->piece[h->pieces++];
+        *p = parent->piece[i];
+        if (!p->book)
+            continue;
+        p->book = arena_alloc(arena, p->books * sizeof(uint64_t));
+        if (!p->book)
+            return false;
+        memcpy(p->book, parent->piece[i].book, p->books * sizeof(uint64_t));
+    }
     return true;
 }

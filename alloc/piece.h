@@ -13,7 +13,9 @@ struct heap_piece {
     va_t start, end;
     va_t held_start; /* what the kernel gave: more, where alignment cost something */
     va_t held_end;
-    bool mapped; /* by mmap, else by brk */
+    bool mapped;    /* by mmap, else by brk */
+    uint64_t *book; /* words that an allocator wants to be sure of, or NULL */
+    size_t books;
 };
 
 /* bytes (a multiple of 4096) of zeroed memory whose start is a multiple of alignment (a power of
@@ -22,6 +24,13 @@ va_t piece_by_brk(struct heap *, uint64_t bytes, uint64_t alignment);
 va_t piece_by_mmap(struct heap *, uint64_t bytes, uint64_t alignment);
 /* Gives the piece back. false: it lies below the break, and something lies above it. */
 bool piece_put(struct heap *, va_t start);
+
+/* Gives the piece a book of so many words, zeroed. false: no memory. */
+bool piece_book(struct heap *, va_t start, size_t words);
+/* A forked heap gets a list and books of its own. false: no memory, and the list is empty. */
+bool pieces_copy(struct heap *, const struct heap *parent);
+/* Forgets all pieces; the memory stays as it is. */
+void pieces_forget(struct heap *);
 
 /* For inspection: pieces in order of address, and the one that holds va, or NULL. */
 size_t piece_count(const struct heap *);

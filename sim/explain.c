@@ -440,7 +440,7 @@ SAY(alloc_resize)
 
 SAY(alloc_trim)
 {
-    say(t, "%llu bytes at the end of the heap are free: %llu go back to the kernel.", LLU(e->top),
+    say(t, "%llu bytes are free in one piece: %llu go back to the kernel.", LLU(e->top),
         LLU(e->release));
 }
 

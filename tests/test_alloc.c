@@ -199,7 +199,7 @@ START_TEST(random_streams)
     for (uint64_t seed = 1; seed <= 3; seed++) {
         struct player g;
         player_init(&g, alloc_table[a], seed);
-        for (unsigned i = 0; i < 1000; i++)
+        for (unsigned i = 0; i < 600; i++)
             step(&g);
         player_end(&g);
     }
@@ -269,6 +269,36 @@ START_TEST(every_nth_syscall_fails)
             player_end(&g);
         }
         ck_assert_uint_gt(failed, 0);
+    }
+}
+END_TEST
+
+/* A fork has books of its own: they are sound, they go without a trace, and where there is no
+ * memory for them nothing is lost. */
+START_TEST(forked_books)
+{
+    THIS_ALLOCATOR(a)
+    {
+        struct player g;
+        player_init(&g, alloc_table[a], 3);
+        for (unsigned i = 0; i < 200; i++)
+            step(&g);
+        struct user door = fake_door(g.rig.user);
+        uint64_t used = arena_used(g.rig.arena);
+        unsigned refused = 0;
+        for (uint64_t n = 0; n <= 6; n++) {
+            arena_fail_at(g.rig.arena, n);
+            struct heap *child = heap_fork(g.rig.heap, &door);
+            arena_fail_at(g.rig.arena, 0);
+            char why[256];
+            refused += !child;
+            if (child)
+                ck_assert_msg(heap_check(child, why, sizeof(why)), "%s", why);
+            heap_destroy(child);
+            ck_assert_uint_eq(arena_used(g.rig.arena), used);
+        }
+        ck_assert_uint_ge(refused, 3);
+        player_end(&g);
     }
 }
 END_TEST
@@ -496,6 +526,7 @@ int main(void)
     const TTest *const each[] = {
         random_streams,
         random_streams_with_a_foreign_break,
+        forked_books,
         every_nth_syscall_fails,
         every_nth_arena_alloc_fails,
         a_heap_that_cannot_be_made,
