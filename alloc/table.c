@@ -6,9 +6,15 @@
 #include "alloc/freelist.h"
 #include "alloc/region.h"
 #include "alloc/simple.h"
+#include "alloc/slab.h"
 
 const struct alloc_ops *const alloc_table[] = {
-    &fit_first.ops,      &fit_next.ops, &fit_good.ops,    &fit_best.ops,     &fit_worst.ops,
-    &fit_segregated.ops, &fit_tlsf.ops, &fit_dl_like.ops, &buddy_binary.ops, &buddy_fibonacci.ops,
-    &bitmap_ops,         &region_ops,   &simple_ops,      &bump_ops,         NULL,
+    &fit_first.ops,    &fit_next.ops,
+    &fit_good.ops,     &fit_best.ops,
+    &fit_worst.ops,    &fit_segregated.ops,
+    &fit_tlsf.ops,     &fit_dl_like.ops,
+    &buddy_binary.ops, &buddy_fibonacci.ops,
+    &bitmap_ops,       &region_ops,
+    &simple_ops,       &slab_ops,
+    &bump_ops,         NULL,
 };
