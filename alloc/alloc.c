@@ -261,7 +261,7 @@ static va_t find_zeroes(struct heap *h, uint64_t count, uint64_t size)
         return h->ops->calloc(h, count, size);
     va_t p = find_memory(h, 0, count * size);
     if (p && !h->given.mapped) /* a fresh mapping is zero */
-        heap_fill(h, p, 0, count * size);
+        heap_clear(h, p, count * size);
     return p;
 }
 
@@ -597,7 +597,7 @@ static uint64_t to_page_end(va_t at)
     return PAGE_SIZE - (at & PAGE_MASK);
 }
 
-void heap_copy(struct heap *h, va_t to, va_t from, uint64_t n)
+static void copy(struct heap *h, va_t to, va_t from, uint64_t n)
 {
     uint8_t buffer[PAGE_SIZE];
     h->counters.bytes_copied += n;
@@ -618,6 +618,13 @@ void heap_copy(struct heap *h, va_t to, va_t from, uint64_t n)
     }
 }
 
+void heap_copy(struct heap *h, va_t to, va_t from, uint64_t n)
+{
+    h->in_payload = true;
+    copy(h, to, from, n);
+    h->in_payload = false;
+}
+
 void heap_fill(struct heap *h, va_t to, uint8_t byte, uint64_t n)
 {
     uint8_t buffer[PAGE_SIZE];
@@ -632,6 +639,13 @@ void heap_fill(struct heap *h, va_t to, uint8_t byte, uint64_t n)
         to += piece;
         n -= piece;
     }
+}
+
+void heap_clear(struct heap *h, va_t to, uint64_t n)
+{
+    h->in_payload = true;
+    heap_fill(h, to, 0, n);
+    h->in_payload = false;
 }
 
 uint64_t heap_peek64(const struct heap *h, va_t at)

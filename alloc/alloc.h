@@ -130,6 +130,7 @@ struct heap {
     enum resize_how how;      /* filled by its realloc */
     struct shadow *shadow;    /* the blocks given out: alloc/shadow.h */
     void *state;              /* ops->state_size bytes, zeroed at the start */
+    bool in_payload;          /* right now it copies or fills the program\'s bytes, not its own */
     struct heap_piece *piece; /* memory from the kernel, in order of address: alloc/piece.h */
     size_t pieces, piece_room;
 };
@@ -261,8 +262,10 @@ static inline void heap_store64(struct heap *h, va_t at, uint64_t word)
 /* The same for 1, 2, 4 or 8 bytes. */
 uint64_t heap_load(struct heap *, va_t, size_t bytes);
 void heap_store(struct heap *, va_t, uint64_t, size_t bytes);
-/* memcpy and memset in simulated memory, page by page at most. */
+/* In simulated memory, page by page at most: memcpy and zeroes for the program's bytes, and memset
+ * for the allocator's own. */
 void heap_copy(struct heap *, va_t to, va_t from, uint64_t n);
+void heap_clear(struct heap *, va_t to, uint64_t n);
 void heap_fill(struct heap *, va_t to, uint8_t byte, uint64_t n);
 uint64_t heap_peek64(const struct heap *, va_t);
 int64_t heap_syscall(struct heap *, uint64_t nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3,

@@ -317,7 +317,7 @@ va_t freelist_calloc(struct heap *h, uint64_t count, uint64_t size)
     va_t block = freelist_malloc(h, bytes);
     /* Memory fresh from the kernel is zero. */
     if (block && !h->given.mapped && block < fresh)
-        heap_fill(h, block, 0, min_u64(bytes, fresh - block));
+        heap_clear(h, block, min_u64(bytes, fresh - block));
     return block;
 }
 

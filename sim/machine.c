@@ -35,17 +35,34 @@ int64_t machine_syscall(struct machine *m, uint64_t nr, const uint64_t arg[6])
     return kernel_syscall(m->kernel, machine_cpu(m), nr, arg);
 }
 
+/* An access of the allocator. What its own words cost is counted apart from the program's bytes
+ * that it moves. */
+static int allocator_access(struct program *p, va_t va, void *buf, size_t n, enum access access)
+{
+    struct machine *m = p->machine;
+    if (p->heap && p->heap->in_payload)
+        return machine_access(m, va, buf, n, access);
+    const struct mmu_counters *now = mmu_counters(machine_cpu(m)->mmu);
+    const struct kernel_counters *k = kernel_counters(m->kernel);
+    uint64_t misses = now->tlb[TLB_L1D].misses;
+    uint64_t walks = now->walks;
+    uint64_t faults = k->faults_minor + k->faults_major;
+    int signal = machine_access(m, va, buf, n, access);
+    m->counters.own_misses += now->tlb[TLB_L1D].misses - misses;
+    m->counters.own_walks += now->walks - walks;
+    m->counters.own_faults += k->faults_minor + k->faults_major - faults;
+    return signal;
+}
+
 static int user_load(void *ctx, va_t from, void *to, size_t n)
 {
-    struct program *p = ctx;
-    return machine_access(p->machine, from, to, n, ACCESS_READ);
+    return allocator_access(ctx, from, to, n, ACCESS_READ);
 }
 
 static int user_store(void *ctx, va_t to, const void *from, size_t n)
 {
-    struct program *p = ctx;
     /* A store only reads its buffer; the MMU has one signature for both directions. */
-    return machine_access(p->machine, to, (void *)(uintptr_t)from, n, ACCESS_WRITE);
+    return allocator_access(ctx, to, (void *)(uintptr_t)from, n, ACCESS_WRITE);
 }
 
 static int64_t user_syscall(void *ctx, uint64_t nr, const uint64_t arg[6])

@@ -415,6 +415,10 @@ static int64_t run(struct task *t, const struct op_extra *extra)
             complain(t, MISUSE_NO_MEMORY, 0, 0);
             return -LX_ENOMEM;
         }
+        cycles_t start = t->m->env.cycle;
+        result = do_op(t, extra);
+        t->m->counters.cycles_heap += t->m->env.cycle - start;
+        return result;
     }
     return do_op(t, extra);
 }

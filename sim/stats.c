@@ -44,6 +44,7 @@ static void add_chunk(void *ctx, const struct heap_chunk *c)
     h->chunks++;
     if (c->used) {
         h->used += c->size;
+        h->headers += c->block ? c->size - c->usable : 0;
         return;
     }
     h->free += c->size;
@@ -59,6 +60,7 @@ void heap_shape_read(struct heap_shape *h, const struct sim *sim)
         if (!c)
             continue;
         h->payload += c->bytes_requested_now;
+        h->held += c->bytes_heap_now;
         inspect_chunks(sim, p.pid, add_chunk, h);
     }
 }
@@ -152,9 +154,25 @@ static double external(const struct heap_shape *h)
     return h->free ? 1 - ratio(h->largest, h->free) : 0;
 }
 
+/* What is held and in no chunk: tables, bitmaps, descriptors, borders. */
+static uint64_t books(const struct heap_shape *h)
+{
+    return h->held - min_u64(h->held, h->used + h->free);
+}
+
+static uint64_t own_accesses(const struct stats *s)
+{
+    return s->heap.loads + s->heap.stores;
+}
+
 static uint64_t requests(const struct stats *s)
 {
     return s->heap.mallocs + s->heap.callocs + s->heap.reallocs + s->heap.aligned;
+}
+
+static uint64_t calls(const struct stats *s)
+{
+    return requests(s) + s->heap.frees;
 }
 
 static uint64_t misuse(const struct stats *s)

@@ -13,6 +13,8 @@
 struct heap_shape {
     uint64_t payload; /* bytes as requested */
     uint64_t used;    /* bytes of chunks in use */
+    uint64_t headers; /* of these, what the program may not use */
+    uint64_t held;    /* bytes held from the kernel */
     uint64_t free;    /* bytes of free chunks, tops included */
     uint64_t largest; /* of them */
     uint64_t chunks;  /* used and free */

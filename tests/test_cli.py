@@ -195,8 +195,20 @@ def test_compare(tmp):
     expect("an unknown item of --compare", ["run", "--compare", "first-fit,bst-fit", BRK], 2,
            'did you mean "best-fit"')
     expect("an empty --compare", ["run", "--compare", "", BRK], 2, "--compare")
-    expect("--compare with a plot", ["run", "--compare", "bump", "--plot", "x.png", BRK], 2,
-           "--plot")
+    expect("--compare with a log", ["run", "--compare", "bump", "--log", "x.jsonl", BRK], 2,
+           "--log")
+    runs = figures("run", "--compare", "all", BRK).get("runs", [])
+    report("run --compare all", len(runs) > 10 and len({r["label"] for r in runs}) == len(runs) and
+           all(r["alloc"]["cycles"] > 0 for r in runs), runs)
+    lines = memwalk("run", "--compare", "all", BRK).stdout.decode().splitlines()
+    report("many runs are lines", all(sum(line.startswith(r["label"] + " ") for line in lines) >= 3
+                                      for r in runs) and max(map(len, lines)) <= 105, lines)
+    for end, signature in ((".png", b"\x89PNG"), (".svg", b"<?xml")):
+        path = f"{tmp}/bars{end}"
+        done = memwalk("run", "--compare", "first-fit,bump", "--plot", path, BRK)
+        with open(path, "rb") as f:
+            report(f"run --compare --plot {end}", done.returncode == 0 and
+                   f.read().startswith(signature), done.stderr)
 
 
 def test_plot(tmp):

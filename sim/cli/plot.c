@@ -1,10 +1,9 @@
 /* plot.c: three panels over the ops of a trace, drawn by cairo for PNG and SVG alike. */
 #include "sim/cli/plot.h"
 
+#include "sim/cli/canvas.h"
 #include "sim/stats.h"
 
-#include <cairo/cairo-svg.h>
-#include <cairo/cairo.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -111,15 +110,6 @@ static double highest(const struct plot *p, const struct line *line, size_t line
     return most > 0 ? most : 1;
 }
 
-static void text_at(cairo_t *c, double x, double y, const char *text, double align)
-{
-    cairo_text_extents_t size;
-    cairo_text_extents(c, text, &size);
-    cairo_move_to(c, x - align * size.x_advance, y);
-    cairo_show_text(c, text);
-    cairo_new_path(c); /* a text leaves its end as the start of the next line */
-}
-
 static void unit_text(double value, bool bytes, char *text, size_t size)
 {
     static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
@@ -145,7 +135,7 @@ static void draw_axes(cairo_t *c, double y, double height, double most, bool byt
         cairo_stroke(c);
         cairo_set_source_rgb(c, 0.25, 0.25, 0.25);
         unit_text(most * i / 4, bytes, text, sizeof(text));
-        text_at(c, LEFT - 8, at + 4, text, 1);
+        canvas_text(c, LEFT - 8, at + 4, text, 1);
     }
 }
 
@@ -164,12 +154,19 @@ static void draw_panel(cairo_t *c, const struct plot *p, unsigned panel, const s
             cairo_line_to(c, LEFT + (WIDTH - LEFT - RIGHT) * (double)p->sample[i].op / last,
                           y + height - height * value_of(&p->sample[i], &line[k]) / most);
         cairo_stroke(c);
-        text_at(c, WIDTH - RIGHT + 12, y + 14 + 20 * (double)k, line[k].name, 0);
+        canvas_text(c, WIDTH - RIGHT + 12, y + 14 + 20 * (double)k, line[k].name, 0);
     }
 }
 
-static void draw(cairo_t *c, const struct plot *p, const char *title)
+struct drawing {
+    const struct plot *plot;
+    const char *title;
+};
+
+static void draw(void *ctx, cairo_t *c)
 {
+    const struct drawing *d = ctx;
+    const struct plot *p = d->plot;
     static const struct line memory[] = {
         {"held by the heap", BLUE, offsetof(struct plot_sample, held)},
         {"payload", GREEN, offsetof(struct plot_sample, payload)},
@@ -180,43 +177,21 @@ static void draw(cairo_t *c, const struct plot *p, const char *title)
     static const struct line misses = {"L1 dTLB miss rate", PURPLE,
                                        offsetof(struct plot_sample, misses)};
     char ops[64];
-    cairo_set_source_rgb(c, 1, 1, 1);
-    cairo_paint(c);
-    cairo_select_font_face(c, "sans-serif", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_NORMAL);
     cairo_set_source_rgb(c, 0.1, 0.1, 0.1);
     cairo_set_font_size(c, 20);
-    text_at(c, LEFT, 34, title, 0);
+    canvas_text(c, LEFT, 34, d->title, 0);
     cairo_set_font_size(c, 13);
     draw_panel(c, p, 0, memory, ARRAY_LEN(memory), true);
     draw_panel(c, p, 1, &fragmentation, 1, false);
     draw_panel(c, p, 2, &misses, 1, false);
     cairo_set_source_rgb(c, 0.25, 0.25, 0.25);
     snprintf(ops, sizeof(ops), "op %" PRIu64, p->count ? p->sample[p->count - 1].op : 0);
-    text_at(c, LEFT, HEIGHT - 14, "op 1", 0);
-    text_at(c, WIDTH - RIGHT, HEIGHT - 14, ops, 1);
+    canvas_text(c, LEFT, HEIGHT - 14, "op 1", 0);
+    canvas_text(c, WIDTH - RIGHT, HEIGHT - 14, ops, 1);
 }
 
 enum err plot_write(const struct plot *p, const char *title, const char *path, struct error *e)
 {
-    size_t length = strlen(path);
-    bool svg = length > 4 && strcmp(path + length - 4, ".svg") == 0;
-    bool png = length > 4 && strcmp(path + length - 4, ".png") == 0;
-    if (!svg && !png)
-        return error_set(e, ERR_USAGE, path, 0, "--plot", "the name must end in .png or .svg");
-    cairo_surface_t *surface =
-        svg ? cairo_svg_surface_create(path, WIDTH, HEIGHT)
-            : cairo_image_surface_create(CAIRO_FORMAT_RGB24, (int)WIDTH, (int)HEIGHT);
-    cairo_t *c = cairo_create(surface);
-    draw(c, p, title);
-    cairo_status_t status = cairo_status(c);
-    cairo_destroy(c);
-    if (!status && png)
-        status = cairo_surface_write_to_png(surface, path);
-    cairo_surface_finish(surface);
-    if (!status)
-        status = cairo_surface_status(surface);
-    cairo_surface_destroy(surface);
-    if (status)
-        return error_set(e, ERR_IO, path, 0, NULL, "%s", cairo_status_to_string(status));
-    return ERR_NONE;
+    struct drawing d = {p, title};
+    return canvas_write(draw, &d, WIDTH, HEIGHT, path, e);
 }

@@ -8,8 +8,7 @@
 
 /* ---- one value ---- */
 
-/* The value as people read it; text holds 40 bytes. */
-static const char *value_text(size_t i, const struct figure *f, const struct stats *s, char *text)
+const char *report_value(size_t i, const struct figure *f, const struct stats *s, char *text)
 {
     struct figure_value v = figure_value(i, s);
     switch (f->kind) {
@@ -49,7 +48,7 @@ static void print_figure(size_t i, const struct figure *f, const struct stats *s
     char value[40];
     char share[16];
     char line[COLUMN + 40];
-    snprintf(line, sizeof(line), "  %-21s %14s  %-8s", f->label, value_text(i, f, s, value),
+    snprintf(line, sizeof(line), "  %-21s %14s  %-8s", f->label, report_value(i, f, s, value),
              share_text(i, f, s, share));
     if (second)
         printf("  %s\n", line);
@@ -161,6 +160,8 @@ cJSON *report_json(const struct report *r)
 
 /* ---- side by side ---- */
 
+#define SIDE_BY_SIDE_MAX 6 /* columns; more runs than that are lines */
+
 static const char *const telling[] = {
     "alloc.failed",
     "heap.payload.peak",
@@ -171,14 +172,21 @@ static const char *const telling[] = {
     "frag.external.end",
     "search.mean",
     "search.max",
+    "heap.headers.peak",
+    "heap.books.peak",
     "alloc.loads",
     "alloc.stores",
+    "alloc.accesses_mean",
+    "alloc.cycles_mean",
     "syscalls.all",
     "faults.minor",
     "rss.peak",
+    "rss.now",
     "tables.now",
     "accesses",
     "tlb.l1d.misses",
+    "alloc.own_misses",
+    "alloc.payload_misses",
     "tlb.l2.misses",
     "walks",
     "walk_reads",
@@ -200,8 +208,70 @@ static size_t best_of(size_t figure, const struct figure *f, const struct report
     return differ && f->better != FIGURE_SAME ? best : SIZE_MAX;
 }
 
+/* Many runs: a line for each, the figures in blocks of columns. */
+struct column {
+    const char *figure, *title;
+};
+
+static void print_block(const struct report *const *r, size_t count, const struct column *column,
+                        size_t columns)
+{
+    printf("%-18s", "");
+    for (size_t i = 0; i < columns; i++)
+        printf(" %13s", column[i].title);
+    printf("\n");
+    for (size_t k = 0; k < count; k++) {
+        printf("%-18.18s", r[k]->label);
+        for (size_t i = 0; i < columns; i++) {
+            struct figure f;
+            char value[40];
+            size_t figure = figure_find(column[i].figure);
+            figure_at(figure, &f);
+            size_t best = best_of(figure, &f, r, count);
+            bool good = best < count && figure_double(figure, &r[k]->stats) ==
+                                            figure_double(figure, &r[best]->stats);
+            char marked[44];
+            snprintf(marked, sizeof(marked), "%s%s", good ? "*" : "",
+                     report_value(figure, &f, &r[k]->stats, value));
+            printf(" %13s", marked);
+        }
+        printf("\n");
+    }
+    printf("\n");
+}
+
+static void compare_lines(const struct report *const *r, size_t count)
+{
+    static const struct column space[] = {
+        {"heap.held.peak", "held, peak"},        {"heap.utilisation", "utilisation"},
+        {"frag.internal.peak", "internal frag"}, {"frag.external.peak", "external frag"},
+        {"heap.headers.peak", "headers"},        {"heap.books.peak", "tables"},
+    };
+    static const struct column work[] = {
+        {"search.mean", "search, mean"},
+        {"search.max", "search, max"},
+        {"alloc.loads", "loads"},
+        {"alloc.stores", "stores"},
+        {"alloc.accesses_mean", "acc./call"},
+        {"alloc.cycles_mean", "cycles/call"},
+    };
+    static const struct column below[] = {
+        {"syscalls.all", "system calls"}, {"faults.minor", "faults"},
+        {"rss.peak", "RSS, peak"},        {"rss.now", "RSS, end"},
+        {"alloc.own_misses", "L1 own"},   {"alloc.payload_misses", "L1 payload"},
+    };
+    printf("%s; * is the best of a column\n\n", r[0]->title);
+    print_block(r, count, space, ARRAY_LEN(space));
+    print_block(r, count, work, ARRAY_LEN(work));
+    print_block(r, count, below, ARRAY_LEN(below));
+}
+
 void report_compare(const struct report *const *r, size_t count)
 {
+    if (count > SIDE_BY_SIDE_MAX) {
+        compare_lines(r, count);
+        return;
+    }
     unsigned width = count ? (unsigned)min_u64(18, (CLI_COLUMNS - 22) / count - 1) : 0;
     printf("%s; * is the best of a row\n\n%-22s", r[0]->title, "");
     for (size_t k = 0; k < count; k++)
@@ -219,7 +289,7 @@ void report_compare(const struct report *const *r, size_t count)
             double now = figure_double(figure, &r[k]->stats);
             bool good = best < count && now == figure_double(figure, &r[best]->stats);
             snprintf(marked, sizeof(marked), "%s%s", good ? "* " : "",
-                     value_text(figure, &f, &r[k]->stats, value));
+                     report_value(figure, &f, &r[k]->stats, value));
             printf(" %*s", (int)width, marked);
         }
         printf("\n");

@@ -13,6 +13,8 @@ struct report {
     struct stats stats;
 };
 
+/* The value of figure i as people read it; text holds 40 bytes. */
+const char *report_value(size_t i, const struct figure *, const struct stats *, char *text);
 /* Groups of figures in two columns; those that are 0 are left out. */
 void report_print(const struct report *);
 /* All figures, nested at their dots, into a JSON object that is the caller's. */

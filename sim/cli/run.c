@@ -3,6 +3,7 @@
  * A single run reads the trace op by op, so its length does not matter; a comparison holds the
  * trace and replays it once for each configuration.
  */
+#include "sim/cli/bars.h"
 #include "sim/cli/cli.h"
 #include "sim/cli/expect.h"
 #include "sim/cli/plot.h"
@@ -16,7 +17,7 @@
 #include <string.h>
 #include <time.h>
 
-#define COMPARED_MAX 6
+#define COMPARED_MAX 40
 #define MISUSE_SHOWN 20
 #define TICK_OPS     4096
 
@@ -31,10 +32,13 @@ struct run_options {
 static const struct argp_option options[] = {
     {"compare", KEY_COMPARE, "LIST", 0,
      "Replay once for each item of LIST, separated by commas, and show the runs side by side: an "
-     "allocator (best-fit), a setting (tlb.l1d.ways=8) or a machine file (@small.json)",
+     "allocator (best-fit), a setting (tlb.l1d.ways=8), a machine file (@small.json), or 'all': "
+     "every allocator",
      4},
     {"plot", KEY_PLOT, "FILE", 0,
-     "Draw memory, fragmentation and TLB misses over time into a .png or .svg", 4},
+     "Draw memory, fragmentation and TLB misses over time into a .png or .svg; with --compare, the "
+     "runs as bars",
+     4},
     {"log", KEY_LOG, "FILE", 0, "Write every event as a line of JSON (.gz and .zst compress)", 4},
     {"events", KEY_EVENTS, "LIST", 0,
      "Log only these events or families (tlb,fault); see 'memwalk events'", 4},
@@ -66,8 +70,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
             state->child_inputs[i] = &o->common;
         return 0;
     case ARGP_KEY_END:
-        if (o->compare && (o->plot || o->log))
-            argp_error(state, "--compare goes with neither --plot nor --log");
+        if (o->compare && o->log)
+            argp_error(state, "--compare does not go with --log");
         if (o->events && !o->log)
             argp_error(state, "--events needs --log");
         break;
@@ -138,7 +142,7 @@ static int replay(struct run *r, struct trace_reader *reader, struct report *rep
     while ((more = sim_step(r->sim, e)) == 1) {
         stats_watch(&r->watch, r->sim);
         note_misuse(r);
-        if (r->o->plot)
+        if (r->o->plot && !r->o->compare)
             plot_follow(&r->plot, r->sim);
         if (inspect_replay(r->sim)->ops % TICK_OPS == 0) {
             uint64_t done = inspect_replay(r->sim)->ops;
@@ -368,11 +372,22 @@ static enum err compare_one(struct comparison *c, const char *item, struct error
     return err;
 }
 
+static enum err compare_all(struct comparison *c, struct error *e)
+{
+    enum err err = ERR_NONE;
+    for (size_t i = 0; alloc_table[i] && !err; i++)
+        err = compare_one(c, alloc_table[i]->name, e);
+    return err;
+}
+
 static int print_comparison(const struct comparison *c)
 {
     const struct report *list[COMPARED_MAX];
+    struct error e = {0};
     for (size_t i = 0; i < c->count; i++)
         list[i] = &c->report[i];
+    if (c->o->plot && bars_write(list, c->count, c->o->plot, &e))
+        return cli_fail(&e);
     if (!c->o->common.json) {
         report_compare(list, c->count);
         return STATUS_OK;
@@ -398,7 +413,7 @@ static int run_compared(const struct run_options *o)
     }
     char *rest = list;
     for (char *item; !err && (item = strtok_r(rest, ",", &rest));)
-        err = compare_one(c, item, &e);
+        err = strcmp(item, "all") == 0 ? compare_all(c, &e) : compare_one(c, item, &e);
     if (!err && !c->count)
         err = error_set(&e, ERR_USAGE, NULL, 0, "--compare", "the list is empty");
     int status = err ? cli_fail(&e) : print_comparison(c);
