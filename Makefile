@@ -372,6 +372,10 @@ notes: ## list the stated simplifications
 	@grep -rnoE 'NOTE: .*' --include='*.[ch]' --include='*.def' sim mmu kernel alloc traces viz | \
 	  sed 's/ *\*\/$$//' || true
 
+.PHONY: allocators
+allocators: all ## fill the tables of docs/allocators.md with the figures of fresh runs
+	@.ci/allocators $B/memwalk docs/allocators.md
+
 .PHONY: help clean
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1\t/' | \

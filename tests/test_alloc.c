@@ -535,16 +535,19 @@ int main(void)
         wild_writes,
     };
     Suite *suite = suite_create("alloc");
+    TCase *table = tcase_create("each");
     TCase *all = tcase_create("alloc");
     int count = 0;
     while (alloc_table[count])
         count++;
+    tcase_set_timeout(table, 120);
     tcase_set_timeout(all, 120);
     for (size_t i = 0; i < ARRAY_LEN(each); i++)
-        tcase_add_loop_test(all, each[i], 0, count);
+        tcase_add_loop_test(table, each[i], 0, count);
     tcase_add_loop_test(all, random_streams_with_settings, 0, 4 * LIST_ORDERS);
     tcase_add_test(all, counters_and_cost);
     tcase_add_test(all, names);
+    suite_add_tcase(suite, table);
     suite_add_tcase(suite, all);
     return test_run(suite);
 }
