@@ -243,6 +243,65 @@ START_TEST(selection_goes_through_all_layers)
 }
 END_TEST
 
+/* Every moment that a trail gives, forwards from the start, is one of the thing's; backwards from
+ * the end come the same ones. */
+static size_t follow(struct stage *s, struct thing thing, unsigned kinds)
+{
+    struct moment seen[512];
+    size_t n = 0;
+    s->view.selection = thing;
+    travel_to(&s->travel, (struct moment){1, 0});
+    while (n < ARRAY_LEN(seen) && travel_trail(&s->travel, 1, kinds)) {
+        const struct event *e = model_event(travel_model(&s->travel), 0);
+        ck_assert(trail_concerns(&s->travel.trail->subject, e) & kinds);
+        seen[n++] = s->view.now;
+    }
+    ck_assert_uint_lt(n, ARRAY_LEN(seen));
+    ck_assert_str_ne(s->view.notice, "");
+    travel_to(&s->travel, (struct moment){UINT64_MAX, UINT64_MAX});
+    for (size_t i = n; i-- > 0;) {
+        if (i + 1 == n && seen[i].op == s->view.now.op && seen[i].step == s->view.now.step)
+            continue;
+        ck_assert(travel_trail(&s->travel, -1, kinds));
+        ck_assert_uint_eq(s->view.now.op, seen[i].op);
+        ck_assert_uint_eq(s->view.now.step, seen[i].step);
+    }
+    ck_assert(!travel_trail(&s->travel, -1, kinds));
+    return n;
+}
+
+START_TEST(trails_tell_who_made_wrote_and_read_a_thing)
+{
+    struct stage s;
+    stage_open(&s, NULL);
+    ck_assert(!travel_trail(&s.travel, 1, TRAIL_ANY)); /* nothing is selected */
+    travel_to(&s.travel, (struct moment){2, UINT64_MAX});
+    const struct model *m = travel_model(&s.travel);
+    const struct model_cpu *cpu = &m->cpu[m->cpu_now];
+    struct thing frame = {THING_FRAME, cpu->access.pfn, 0};
+    struct thing block = {THING_BLOCK, cpu->access.va, 0};
+    struct thing line = {THING_LINE, cpu->access.set[0] * cpu->tlb[0].ways + cpu->access.way[0], 1};
+    struct thing entry = {THING_ENTRY, cpu->access.level[1].pa, 1};
+    ck_assert_uint_eq(follow(&s, frame, TRAIL_MADE), 1);
+    ck_assert_uint_eq(model_event(travel_model(&s.travel), 0)->kind, EV_frame_alloc);
+    ck_assert_uint_eq(s.view.now.op, 1);
+    ck_assert_uint_ge(follow(&s, frame, TRAIL_WRITTEN), 2); /* zeroed, the header, the program */
+    travel_to(&s.travel, (struct moment){2, UINT64_MAX});
+    ck_assert_uint_eq(follow(&s, block, TRAIL_MADE), 1);
+    ck_assert_uint_eq(model_event(travel_model(&s.travel), 0)->kind, EV_block_new);
+    travel_to(&s.travel, (struct moment){2, UINT64_MAX});
+    ck_assert_uint_ge(follow(&s, block, TRAIL_WRITTEN), 1);
+    ck_assert_uint_ge(follow(&s, line, TRAIL_MADE), 1);
+    ck_assert_uint_ge(follow(&s, line, TRAIL_READ), 1);
+    if (entry.a) {
+        ck_assert_uint_ge(follow(&s, entry, TRAIL_READ), 1);
+        ck_assert_uint_ge(follow(&s, entry, TRAIL_WRITTEN), 1);
+    }
+    ck_assert_uint_eq(follow(&s, (struct thing){THING_FRAME, 7000, 0}, TRAIL_ANY), 0);
+    stage_close(&s);
+}
+END_TEST
+
 START_TEST(each_key_is_bound_once_and_each_action_has_one)
 {
     bool bound[ACTIONS] = {false};
@@ -426,7 +485,7 @@ START_TEST(scenes_equal_their_golden_files)
 END_TEST
 
 TEST_MAIN("scene", scene_nothing_overlaps_at_any_size, scene_overlays_stay_inside,
-          scene_check_sees_faults, scene_is_the_same_however_reached,
-          travel_finds_and_stops_at_the_ends, selection_goes_through_all_layers,
-          each_key_is_bound_once_and_each_action_has_one,
+          trails_tell_who_made_wrote_and_read_a_thing, scene_check_sees_faults,
+          scene_is_the_same_however_reached, travel_finds_and_stops_at_the_ends,
+          selection_goes_through_all_layers, each_key_is_bound_once_and_each_action_has_one,
           texts_are_cut_with_dots_and_numbers_are_grouped, scenes_equal_their_golden_files)

@@ -97,7 +97,9 @@ export DISPLAY SDL_VIDEODRIVER=x11 SDL_RENDER_DRIVER=software
 export ASAN_OPTIONS=detect_leaks=0
 
 check exit-after timeout 30 "$memwalk" view "$tmp/t.jsonl" --exit-after 3 --size 1280x800
-"$memwalk" view "$tmp/t.jsonl" --size 1280x800 --still &
+mkdir "$tmp/shots"
+program=$(realpath "$memwalk")
+(cd "$tmp/shots" && exec "$program" view "$tmp/t.jsonl" --size 1280x800 --still) &
 window=$!
 id=
 for _ in $(seq 100); do
@@ -133,6 +135,13 @@ key shift+f; check fault-before reaches "op 3."
 key Home 3 space; check play-reaches-the-end reaches "op 5."
 xdotool mousemove 640 672 click 1; check scrub reaches "op 3."
 xdotool mousemove 640 672 mousedown 1 mousemove 300 672 mouseup 1; check drag reaches "op 1."
+key g 2 Return b Home shift+b; check bookmark reaches "op 2."
+key r; check restart reaches "op 1.0"
+key ctrl+shift+s
+written() { for _ in $(seq 100); do [ -s "$1" ] && return 0; sleep 0.1; done; return 1; }
+check screenshot written "$tmp/shots/memwalk-1.0.png"
+check screenshot-is-one is_png "$tmp/shots/memwalk-1.0.png"
+check screenshot-size test "$(size_of "$tmp/shots/memwalk-1.0.png")" = 1280x800
 key question Escape ctrl+t plus minus; check still-alive kill -0 "$window"
 xdotool windowsize "$id" 900 600; key Home; check resized reaches "op 1.0"
 key q

@@ -5,20 +5,6 @@
 #include "viz/svg.h"
 #include "viz/window.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-
-/* The command line that opens this very moment again. */
-static void caption(struct window *w, const char *command)
-{
-    struct moment now = w->view.now;
-    int n = snprintf(w->view.caption, sizeof(w->view.caption), "%s --op %" PRIu64, command,
-                     now.step ? now.op : now.op - (now.op > 0));
-    if (now.step && n > 0 && (size_t)n < sizeof(w->view.caption))
-        snprintf(w->view.caption + n, sizeof(w->view.caption) - (size_t)n, " --step %" PRIu64,
-                 now.step);
-}
-
 /* The picture of one moment, drawn in memory; w is to be closed by the caller, whatever happens. */
 static enum err picture(struct window *w, const struct viz_options *o, struct error *error)
 {
@@ -30,7 +16,7 @@ static enum err picture(struct window *w, const struct viz_options *o, struct er
     while (survey_run(w->travel.survey, 1000))
         continue;
     travel_to(&w->travel, o->at);
-    caption(w, o->command);
+    window_command(w, w->view.caption, sizeof(w->view.caption));
     window_draw(w);
     return ERR_NONE;
 }

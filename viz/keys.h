@@ -21,6 +21,13 @@ enum action {
     DO_LAST_MISS,
     DO_NEXT_CALL,
     DO_LAST_CALL,
+    DO_NEXT_EVENT,
+    DO_LAST_EVENT,
+    DO_MADE_BY,
+    DO_WRITTEN_BY,
+    DO_READ_BY,
+    DO_BOOKMARK,
+    DO_NEXT_BOOKMARK,
     DO_ASK_OP,
     DO_CLEAR,
     DO_FASTER,
@@ -31,6 +38,9 @@ enum action {
     DO_MOTION,
     DO_THEME,
     DO_FULL_SCREEN,
+    DO_LECTURE,
+    DO_SCREENSHOT,
+    DO_COPY,
     DO_HELP,
     DO_QUIT,
     ACTIONS
@@ -47,6 +57,7 @@ enum key {
     KEY_PAGE_DOWN,
     KEY_HOME,
     KEY_END,
+    KEY_F5,
     KEY_F11,
 };
 

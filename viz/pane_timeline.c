@@ -97,6 +97,17 @@ static double now_of(const struct view *v)
     return v->now.op ? (double)(v->now.op - 1) + part : 0;
 }
 
+static void draw_bookmarks(struct paint *p, struct rect r)
+{
+    const struct view *v = p->view;
+    int wide = 2 + p->layout->em / 8;
+    for (size_t i = 0; i < v->bookmarks; i++) {
+        int x = x_of(p, r, (double)(v->bookmark[i].op - 1)) - wide / 2;
+        x = x < r.x ? r.x : x + wide > r.x + r.w ? r.x + r.w - wide : x;
+        paint_cell(p, (struct rect){x, r.y, wide, r.h}, C_DIRTY, 255, (struct thing){0});
+    }
+}
+
 static void draw_slider(struct paint *p, struct rect r)
 {
     int thin = paint_em(p, 4);
@@ -107,6 +118,7 @@ static void draw_slider(struct paint *p, struct rect r)
     int x = x_of(p, r, now_of(p->view));
     struct rect filled = {groove.x, groove.y, x - groove.x, thin};
     paint_cell(p, filled, C_SELECT, 255, (struct thing){0});
+    draw_bookmarks(p, r);
     if (x < r.x + knob / 2)
         x = r.x + knob / 2;
     if (x > r.x + r.w - knob / 2 - 1)

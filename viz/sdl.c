@@ -577,6 +577,27 @@ const void *sdl_pixels(const struct sdl *s)
     return s->surface->pixels;
 }
 
+enum err sdl_shot(struct sdl *s, const char *path, struct error *error)
+{
+    int w, h;
+    sdl_size(s, &w, &h);
+    s->surface = SDL_CreateRGBSurfaceWithFormat(0, w, h, 32, SDL_PIXELFORMAT_ARGB8888);
+    enum err err = ERR_NONE;
+    if (!s->surface || SDL_RenderReadPixels(s->renderer, NULL, SDL_PIXELFORMAT_ARGB8888,
+                                            s->surface->pixels, s->surface->pitch) != 0)
+        err = error_set(error, ERR_IO, path, 0, NULL, "no pixels: %s", SDL_GetError());
+    if (!err)
+        err = sdl_save(s, path, error);
+    SDL_FreeSurface(s->surface);
+    s->surface = NULL;
+    return err;
+}
+
+void sdl_copy(const char *text)
+{
+    SDL_SetClipboardText(text);
+}
+
 enum err sdl_save(struct sdl *s, const char *path, struct error *error)
 {
     size_t room = strlen(path) + sizeof(".part");
@@ -630,6 +651,8 @@ static int special_key(SDL_Keycode key)
         return KEY_HOME;
     case SDLK_END:
         return KEY_END;
+    case SDLK_F5:
+        return KEY_F5;
     case SDLK_F11:
         return KEY_F11;
     case SDLK_RETURN:

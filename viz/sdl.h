@@ -43,6 +43,11 @@ const void *sdl_pixels(const struct sdl *);
 /* Of a picture: writes it to a PNG file, which appears whole or not at all. */
 enum err sdl_save(struct sdl *, const char *path, struct error *);
 
+/* Of a window: writes what was drawn last to a PNG file. */
+enum err sdl_shot(struct sdl *, const char *path, struct error *);
+/* Text for the clipboard. */
+void sdl_copy(const char *text);
+
 /* The next input, waiting at most ms; false: there was none. */
 bool sdl_input(struct sdl *, struct input *, int ms);
 void sdl_full_screen(struct sdl *);

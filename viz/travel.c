@@ -35,6 +35,7 @@ enum err travel_open(struct travel *t, struct view *view, struct error *error)
 void travel_close(struct travel *t)
 {
     survey_close(t->survey);
+    trail_close(t->trail);
     sim_close(t->sim);
     free(t->kinds);
     *t = (struct travel){0};
@@ -241,6 +242,35 @@ bool travel_find(struct travel *t, int direction, uint8_t flag)
     snprintf(t->view->notice, sizeof(t->view->notice), "There is none %s here.",
              direction > 0 ? "after" : "before");
     return false;
+}
+
+static bool no_trail(struct travel *t, const char *why)
+{
+    snprintf(t->view->notice, sizeof(t->view->notice), "%s", why);
+    return false;
+}
+
+bool travel_trail(struct travel *t, int direction, unsigned kinds)
+{
+    const struct view *v = t->view;
+    const struct model *m = travel_model(t);
+    struct error error;
+    if (v->selection.kind == THING_NONE || !v->ops)
+        return no_trail(t, "Nothing is selected: click on something first.");
+    if (!t->trail || !thing_equal(t->trail->subject.thing, v->selection)) {
+        struct subject s = trail_subject(m, &m->cpu[m->cpu_now], v->selection);
+        trail_close(t->trail);
+        if (trail_open(&t->trail, v->config, v->trace, &s, &error)) {
+            complain(t, &error);
+            return false;
+        }
+    }
+    struct moment found;
+    if (!trail_find(t->trail, v->now, direction, kinds, &found))
+        return no_trail(t, direction > 0 ? "No such event of the selection after this moment."
+                                         : "No such event of the selection before this moment.");
+    travel_to(t, found);
+    return true;
 }
 
 void travel_to_part(struct travel *t, double part)

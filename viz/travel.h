@@ -5,14 +5,14 @@
 #ifndef MEMWALK_VIZ_TRAVEL_H
 #define MEMWALK_VIZ_TRAVEL_H
 
-#include "viz/model.h"
-#include "viz/view.h"
+#include "viz/trail.h"
 
 struct travel {
     struct sim *sim;
     struct survey *survey;
     struct view *view;
-    uint8_t *kinds; /* of the events of op kinds_op */
+    struct trail *trail; /* of the selected thing; NULL: not asked for */
+    uint8_t *kinds;      /* of the events of op kinds_op */
     size_t steps, kinds_max;
     uint64_t kinds_op;
 };
@@ -28,6 +28,10 @@ void travel_to(struct travel *, struct moment);
 bool travel_step(struct travel *, int direction);
 /* To the next (1) or last (-1) event of that kind: SURVEY_FAULT, SURVEY_MISS or SURVEY_CALL. */
 bool travel_find(struct travel *, int direction, uint8_t flag);
+/* To the next (1) or last (-1) event of the selected thing that is of these kinds (enum
+ * trail_kind).
+ */
+bool travel_trail(struct travel *, int direction, unsigned kinds);
 /* To a place of the whole run, 0 to 1. */
 void travel_to_part(struct travel *, double part);
 

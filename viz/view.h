@@ -18,6 +18,7 @@ enum grain {
 extern const char *const grain_name[GRAINS];
 
 #define PHASE_DONE 1000
+#define BOOKMARKS  64u
 
 struct view {
     const struct trace *trace;
@@ -40,6 +41,8 @@ struct view {
     bool help;
     bool asking; /* for an op to go to */
     char answer[24];
+    struct moment bookmark[BOOKMARKS]; /* in order */
+    size_t bookmarks;
     char headline[512]; /* the newest event in a sentence */
     char chapter[320];  /* the op, and the part of the story that the event belongs to */
     char notice[160];   /* one line that says what just went wrong, or "" */

@@ -49,6 +49,7 @@ enum err window_open(struct window *w, const struct viz_options *o, struct error
                             .theme = theme_of(o->theme),
                             .scale = o->scale};
     w->titled = (struct moment){UINT64_MAX, 0};
+    w->command = o->command;
     return travel_open(&w->travel, &w->view, error);
 }
 
@@ -85,6 +86,15 @@ void window_draw(struct window *w)
     w->frames++;
 }
 
+void window_command(const struct window *w, char *text, size_t size)
+{
+    struct moment now = w->view.now;
+    int n = snprintf(text, size, "%s --op %" PRIu64, w->command,
+                     now.step ? now.op : now.op - (now.op > 0));
+    if (now.step && n > 0 && (size_t)n < size)
+        snprintf(text + n, size - (size_t)n, " --step %" PRIu64, now.step);
+}
+
 /* ---- actions ---- */
 
 static void moved(struct window *w, bool forward)
@@ -101,10 +111,25 @@ bool window_step(struct window *w, int direction)
     return further;
 }
 
+/* Going back, the newest event's motion is shown in reverse before the event is taken back; whoever
+ * goes on meanwhile takes it back at once. */
+static void settle(struct window *w)
+{
+    if (!w->undoing)
+        return;
+    w->undoing = false;
+    window_step(w, -1);
+}
+
 static void step(struct window *w, int direction)
 {
-    if (!window_step(w, direction))
+    const struct view *v = &w->view;
+    if (direction < 0 && v->motion && v->grain == GRAIN_STEP && v->now.step) {
+        w->undoing = true;
+        w->moved_at = sdl_clock();
+    } else if (!window_step(w, direction)) {
         w->view.playing = false;
+    }
 }
 
 /* The next larger (1) or smaller (-1) number of a table, or the same at its end. */
@@ -136,8 +161,116 @@ static void find(struct window *w, int direction, uint8_t flag)
 static void jump(struct window *w, struct moment to)
 {
     w->view.playing = false;
+    w->undoing = false;
     travel_to(&w->travel, to);
     moved(w, false);
+}
+
+static void trail(struct window *w, int direction, unsigned kinds)
+{
+    w->view.playing = false;
+    travel_trail(&w->travel, direction, kinds);
+    moved(w, direction > 0);
+}
+
+static bool same(struct moment x, struct moment y)
+{
+    return x.op == y.op && x.step == y.step;
+}
+
+static bool before(struct moment x, struct moment y)
+{
+    return x.op < y.op || (x.op == y.op && x.step < y.step);
+}
+
+/* Takes the bookmark of this moment away, or puts one, in order. */
+static void bookmark(struct view *v)
+{
+    size_t i = 0;
+    while (i < v->bookmarks && before(v->bookmark[i], v->now))
+        i++;
+    struct moment *at = v->bookmark + i;
+    size_t behind = v->bookmarks - i;
+    if (behind && same(*at, v->now)) {
+        memmove(at, at + 1, (behind - 1) * sizeof(*at));
+        v->bookmarks--;
+    } else if (v->bookmarks < BOOKMARKS) {
+        memmove(at + 1, at, behind * sizeof(*at));
+        *at = v->now;
+        v->bookmarks++;
+    } else {
+        snprintf(v->notice, sizeof(v->notice), "There is room for %u bookmarks.", BOOKMARKS);
+    }
+}
+
+static void next_bookmark(struct window *w)
+{
+    struct view *v = &w->view;
+    if (!v->bookmarks) {
+        snprintf(v->notice, sizeof(v->notice), "There is no bookmark: B puts one.");
+        return;
+    }
+    struct moment to = v->bookmark[0];
+    for (size_t i = v->bookmarks; i-- > 0 && before(v->now, v->bookmark[i]);)
+        to = v->bookmark[i];
+    jump(w, to);
+}
+
+/* Into the folder in which memwalk runs. */
+static void screenshot(struct window *w)
+{
+    struct view *v = &w->view;
+    struct error error;
+    char path[80];
+    snprintf(path, sizeof(path), "memwalk-%" PRIu64 ".%" PRIu64 ".png", v->now.op, v->now.step);
+    if (sdl_shot(w->sdl, path, &error))
+        error_text(&error, v->notice, sizeof(v->notice));
+    else
+        snprintf(v->notice, sizeof(v->notice), "The picture is in %s.", path);
+}
+
+static void copy_command(struct window *w)
+{
+    char text[1200];
+    window_command(w, text, sizeof(text));
+    sdl_copy(text);
+    snprintf(w->view.notice, sizeof(w->view.notice), "Copied: the command that leads here.");
+}
+
+static void do_find(struct window *w, enum action action)
+{
+    switch (action) {
+    case DO_NEXT_FAULT:
+    case DO_LAST_FAULT:
+        find(w, action == DO_NEXT_FAULT ? 1 : -1, SURVEY_FAULT);
+        break;
+    case DO_NEXT_MISS:
+    case DO_LAST_MISS:
+        find(w, action == DO_NEXT_MISS ? 1 : -1, SURVEY_MISS);
+        break;
+    case DO_NEXT_CALL:
+    case DO_LAST_CALL:
+        find(w, action == DO_NEXT_CALL ? 1 : -1, SURVEY_CALL);
+        break;
+    case DO_NEXT_EVENT:
+    case DO_LAST_EVENT:
+        trail(w, action == DO_NEXT_EVENT ? 1 : -1, TRAIL_ANY);
+        break;
+    case DO_MADE_BY:
+        trail(w, -1, TRAIL_MADE);
+        break;
+    case DO_WRITTEN_BY:
+        trail(w, -1, TRAIL_WRITTEN);
+        break;
+    case DO_READ_BY:
+        trail(w, 1, TRAIL_READ);
+        break;
+    case DO_NEXT_BOOKMARK:
+        next_bookmark(w);
+        break;
+    default:
+        break;
+    }
 }
 
 static void do_look(struct window *w, enum action action)
@@ -168,6 +301,19 @@ static void do_look(struct window *w, enum action action)
     case DO_FULL_SCREEN:
         sdl_full_screen(w->sdl);
         break;
+    case DO_LECTURE:
+        v->scale = v->scale == 1400 ? 1000 : 1400;
+        sdl_full_screen(w->sdl);
+        break;
+    case DO_BOOKMARK:
+        bookmark(v);
+        break;
+    case DO_SCREENSHOT:
+        screenshot(w);
+        break;
+    case DO_COPY:
+        copy_command(w);
+        break;
     case DO_HELP:
         v->help = !v->help;
         break;
@@ -190,6 +336,7 @@ static void act(struct window *w, enum action action)
 {
     struct view *v = &w->view;
     w->changed = w->changed || action != DO_NOTHING;
+    settle(w);
     switch (action) {
     case DO_PLAY:
         v->playing = !v->playing;
@@ -212,19 +359,8 @@ static void act(struct window *w, enum action action)
     case DO_LAST:
         jump(w, (struct moment){UINT64_MAX, 0});
         break;
-    case DO_NEXT_FAULT:
-    case DO_LAST_FAULT:
-        find(w, action == DO_NEXT_FAULT ? 1 : -1, SURVEY_FAULT);
-        break;
-    case DO_NEXT_MISS:
-    case DO_LAST_MISS:
-        find(w, action == DO_NEXT_MISS ? 1 : -1, SURVEY_MISS);
-        break;
-    case DO_NEXT_CALL:
-    case DO_LAST_CALL:
-        find(w, action == DO_NEXT_CALL ? 1 : -1, SURVEY_CALL);
-        break;
     default:
+        do_find(w, action);
         do_look(w, action);
         break;
     }
@@ -265,6 +401,7 @@ static void scrub(struct window *w, int x)
     if (!slider || slider->at.w < 2)
         return;
     w->view.playing = false;
+    w->undoing = false;
     travel_to_part(&w->travel, (double)(x - slider->at.x) / (slider->at.w - 1));
     moved(w, false);
     w->changed = true;
@@ -358,9 +495,15 @@ static void tick(struct window *w)
 {
     struct view *v = &w->view;
     uint64_t now = sdl_clock();
-    if (v->phase < PHASE_DONE) {
-        uint64_t ms = now - w->moved_at;
-        v->phase = ms >= MOTION_MS ? PHASE_DONE : (int)(ms * PHASE_DONE / MOTION_MS);
+    uint64_t ms = now - w->moved_at;
+    int phase = ms >= MOTION_MS ? PHASE_DONE : (int)(ms * PHASE_DONE / MOTION_MS);
+    if (w->undoing) {
+        v->phase = PHASE_DONE - phase;
+        w->changed = true;
+        if (!v->phase)
+            settle(w);
+    } else if (v->phase < PHASE_DONE) {
+        v->phase = phase;
         w->changed = true;
     }
     if (v->playing && now >= w->step_at) {
@@ -379,7 +522,8 @@ static int patience(const struct window *w)
 {
     if (!w->travel.survey->over)
         return 1;
-    return w->view.playing || w->view.phase < PHASE_DONE ? FRAME_MS : IDLE_MS;
+    bool moves = w->view.playing || w->undoing || w->view.phase < PHASE_DONE;
+    return moves ? FRAME_MS : IDLE_MS;
 }
 
 static void loop(struct window *w, uint64_t exit_after)

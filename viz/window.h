@@ -20,11 +20,15 @@ struct window {
     uint64_t frames;
     struct moment titled; /* as the title says */
     bool changed, dragging, quit;
+    bool undoing; /* the newest event's motion runs backwards, then time goes one step back */
+    const char *command; /* that opens this window, without the moment */
 };
 
 /* The simulation and the view of it; a screen or picture (w->sdl) is the caller's to open. */
 enum err window_open(struct window *, const struct viz_options *, struct error *);
 void window_close(struct window *);
+/* The command line that opens this very moment again. */
+void window_command(const struct window *, char *text, size_t size);
 /* Makes the scene of the moment and draws it. */
 void window_draw(struct window *);
 /* Milliseconds from the newest event to the next step of play: slower at a fault, so that it can be

@@ -1,0 +1,233 @@
+/* trail.c: a run in search of one thing. */
+#include "viz/trail.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- what concerns a thing ---- */
+
+struct subject trail_subject(const struct model *m, const struct model_cpu *cpu, struct thing t)
+{
+    struct links l;
+    thing_links(&l, m, cpu, t);
+    struct subject s = {.thing = t, .pid = cpu->pid, .start = l.start, .end = l.end};
+    switch (t.kind) {
+    case THING_VA:
+    case THING_BLOCK:
+    case THING_CHUNK:
+    case THING_AREA:
+        s.ranged = l.ranged;
+        break;
+    case THING_FRAME:
+        s.framed = true;
+        s.pfn = t.a;
+        break;
+    case THING_ENTRY:
+        s.entered = true;
+        s.entry = t.a;
+        break;
+    case THING_LINE: {
+        uint32_t ways = cpu->tlb[(t.b - 1) % TLB_LEVELS].ways;
+        s.lined = ways > 0;
+        s.level = t.b;
+        s.set = ways ? t.a / ways : 0;
+        s.way = ways ? t.a % ways : 0;
+        break;
+    }
+    default:
+        break;
+    }
+    return s;
+}
+
+/* The value of the field of that name; false: the event has none. */
+static bool field(const struct event *e, const char *name, uint64_t *value)
+{
+    const struct event_info *info = &event_info[e->kind];
+    for (size_t i = 0; i < info->fields; i++) {
+        if (strcmp(info->field[i].name, name) != 0)
+            continue;
+        *value = event_value(e, i);
+        return true;
+    }
+    return false;
+}
+
+static bool on_line(const struct subject *s, const struct event *e)
+{
+    uint64_t level, set, way;
+    return field(e, "level", &level) && field(e, "set", &set) && field(e, "way", &way) &&
+           level == s->level && set == s->set && way == s->way;
+}
+
+static bool of_areas(const struct event *e)
+{
+    return strncmp(event_info[e->kind].name, "area_", 5) == 0 || e->kind == EV_brk_move ||
+           e->kind == EV_fault_area;
+}
+
+static bool value_fits(const struct subject *s, enum field_kind kind, uint64_t value)
+{
+    switch (kind) {
+    case FIELD_va:
+        return s->ranged && value >= s->start && value < s->end;
+    case FIELD_vpn:
+        return s->ranged && value >= s->start >> PAGE_SHIFT && value << PAGE_SHIFT < s->end;
+    case FIELD_pfn:
+        return s->framed && value == s->pfn;
+    case FIELD_pa:
+        return (s->framed && value >> PAGE_SHIFT == s->pfn) || (s->entered && value == s->entry);
+    default:
+        return false;
+    }
+}
+
+static bool concerns(const struct subject *s, const struct event *e)
+{
+    const struct event_info *info = &event_info[e->kind];
+    if (s->lined)
+        return on_line(s, e);
+    if (s->ranged && e->pid != s->pid)
+        return false;
+    if (s->thing.kind == THING_AREA && !of_areas(e))
+        return false;
+    for (size_t i = 0; i < info->fields; i++)
+        if (value_fits(s, info->field[i].kind, event_value(e, i)))
+            return true;
+    return false;
+}
+
+static unsigned kind_of(const struct subject *s, const struct event *e)
+{
+    switch (e->kind) {
+    case EV_tlb_fill: /* makes the line, not the page or frame that it speaks of */
+        return s->lined ? TRAIL_MADE : TRAIL_OTHER;
+    case EV_block_new:
+    case EV_area_new:
+    case EV_frame_alloc:
+    case EV_table_new:
+        return TRAIL_MADE;
+    case EV_alloc_header:
+    case EV_entry_write:
+    case EV_entry_mark:
+    case EV_frame_zero:
+    case EV_tlb_dirty:
+    case EV_area_change:
+        return TRAIL_WRITTEN;
+    case EV_data:
+        return e->data.how == ACCESS_WRITE ? TRAIL_WRITTEN : TRAIL_READ;
+    case EV_walk_read:
+    case EV_tlb_hit:
+    case EV_alloc_probe:
+        return TRAIL_READ;
+    default:
+        return TRAIL_OTHER;
+    }
+}
+
+unsigned trail_concerns(const struct subject *s, const struct event *e)
+{
+    return concerns(s, e) ? kind_of(s, e) : 0;
+}
+
+/* ---- the run ---- */
+
+static void note(struct trail *t, struct moment at, unsigned kind)
+{
+    if (t->count == t->room) {
+        size_t room = t->room ? t->room * 2 : 256;
+        void *more = room <= TRAIL_MOMENTS ? realloc(t->moment, room * sizeof(*t->moment)) : NULL;
+        t->cut = !more;
+        if (!more)
+            return;
+        t->moment = more;
+        t->room = room;
+    }
+    t->moment[t->count].at = at;
+    t->moment[t->count++].kind = (uint8_t)kind;
+}
+
+static void hear(void *ctx, const struct event *e)
+{
+    struct trail *t = ctx;
+    unsigned kind = t->sim && !t->cut ? trail_concerns(&t->subject, e) : 0;
+    if (kind)
+        note(t, (struct moment){sim_now(t->sim).op, e->seq}, kind);
+}
+
+enum err trail_open(struct trail **trail, const struct config *config, const struct trace *trace,
+                    const struct subject *subject, struct error *error)
+{
+    struct trail *t = calloc(1, sizeof(*t));
+    *trail = NULL;
+    if (!t)
+        return error_set(error, ERR_MEMORY, NULL, 0, NULL, "no memory for the search");
+    t->subject = *subject;
+    struct sim_options options = {
+        .config = config, .trace = trace, .sinks = 1, .sink = {{hear, t}}};
+    enum err err = sim_open(&t->sim, &options, error);
+    if (err) {
+        free(t);
+        return err;
+    }
+    *trail = t;
+    return ERR_NONE;
+}
+
+void trail_close(struct trail *t)
+{
+    if (!t)
+        return;
+    sim_close(t->sim);
+    free(t->moment);
+    free(t);
+}
+
+static bool run_one(struct trail *t)
+{
+    struct error error;
+    if (t->over || t->cut || sim_step(t->sim, &error) <= 0)
+        t->over = true;
+    else
+        t->done++;
+    return !t->over;
+}
+
+static bool before(struct moment x, struct moment y)
+{
+    return x.op < y.op || (x.op == y.op && x.step < y.step);
+}
+
+/* The first moment that is not before at. */
+static size_t place(const struct trail *t, struct moment at)
+{
+    size_t low = 0;
+    size_t high = t->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (before(t->moment[middle].at, at))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+bool trail_find(struct trail *t, struct moment now, int direction, unsigned kinds,
+                struct moment *found)
+{
+    while (t->done < now.op && run_one(t))
+        continue;
+    size_t i = place(t, direction > 0 ? (struct moment){now.op, now.step + 1} : now);
+    while (direction > 0 ? true : i-- > 0) {
+        while (i >= t->count && run_one(t))
+            continue;
+        if (i >= t->count)
+            return false;
+        *found = t->moment[i].at;
+        if (t->moment[i].kind & kinds)
+            return true;
+        i += direction > 0;
+    }
+    return false;
+}
