@@ -156,6 +156,7 @@ bool kernel_process_at(const struct kernel *k, size_t i, struct process_info *in
         .resident = p->resident,
         .resident_peak = p->resident_peak,
         .virtual_pages = p->pages,
+        .locked = process_locked(p) >> PAGE_SHIFT,
         .tables = p->tables,
         .faults_minor = p->faults_minor,
         .faults_major = p->faults_major,
@@ -191,6 +192,61 @@ static uint64_t area_resident(const struct kernel *k, const struct process *p, c
         }
     }
     return pages;
+}
+
+static void page_copy_out(const struct kernel *k, pte_t entry, struct page_info *info)
+{
+    const struct frame *frame = frames_at(k->frames, pte_pfn(entry));
+    *info = (struct page_info){.kind = PAGE_KIND_GUARD};
+    if (!pte_held(entry))
+        return;
+    info->kind = frame->use == FRAME_SHARED ? PAGE_KIND_SHARED : PAGE_KIND_ANON;
+    info->exclusive = frame->refs == 1;
+    if (pte_pfn(entry) == k->zero)
+        *info = (struct page_info){.kind = PAGE_KIND_ZERO};
+}
+
+/* Entries that map the frame of the page at va, which has one. */
+static uint32_t page_refs(const struct kernel *k, const struct process *p, va_t va)
+{
+    pfn_t table;
+    return frames_at(k->frames, pte_pfn(pgtable_get(k, p, va, &table)))->refs;
+}
+
+bool kernel_page(const struct kernel *k, uint16_t pid, va_t *va, va_t end, struct page_info *info)
+{
+    const struct process *p = process_find(k, pid);
+    pfn_t table;
+    while (p && (table = pgtable_next(k, p, va, end)) != PFN_NONE) {
+        va_t stop = min_u64(align_down(*va, HUGE_SIZE) + HUGE_SIZE, end);
+        for (; *va < stop; *va += PAGE_SIZE) {
+            pte_t entry = ram_read64(k->ram, entry_at(table, *va, 1));
+            if (!entry)
+                continue;
+            page_copy_out(k, entry, info);
+            return true;
+        }
+    }
+    return false;
+}
+
+bool kernel_area_usage(const struct kernel *k, uint16_t pid, size_t i, struct area_usage *usage)
+{
+    const struct process *p = process_find(k, pid);
+    const struct area *a = p ? areas_at(&p->areas, i) : NULL;
+    if (!a)
+        return false;
+    struct page_info page;
+    *usage = (struct area_usage){.flags = a->flags};
+    for (va_t va = a->start; kernel_page(k, pid, &va, a->end, &page); va += PAGE_SIZE) {
+        if (page.kind != PAGE_KIND_ANON && page.kind != PAGE_KIND_SHARED)
+            continue;
+        usage->resident++;
+        usage->anon += page.kind == PAGE_KIND_ANON;
+        usage->huge += page.huge;
+        usage->share += (PAGE_SIZE << 12) / page_refs(k, p, va);
+    }
+    return true;
 }
 
 static void area_copy_out(const struct kernel *k, const struct process *p, const struct area *a,

@@ -156,6 +156,7 @@ struct process_info {
     uint64_t resident; /* pages with a frame */
     uint64_t resident_peak;
     uint64_t virtual_pages;
+    uint64_t locked; /* pages, as VmLck counts them */
     uint64_t tables; /* frames of its own tables, the root included, kernel half not */
     uint64_t faults_minor, faults_major;
 };
@@ -217,6 +218,28 @@ int kernel_fragmentation_index(const struct kernel *, unsigned order);
 unsigned kernel_unusable_index(const struct kernel *, unsigned order);
 /* The entries that map a frame, by the reverse map: number i, false beyond the last. */
 bool kernel_mapping(const struct kernel *, pfn_t, size_t i, uint16_t *pid, va_t *va);
+/* What /proc/PID/smaps tells of an area beyond its line in maps. */
+struct area_usage {
+    uint32_t flags;    /* VM_ bits of vma.h, as VmFlags shows them */
+    uint64_t resident; /* pages that have a frame */
+    uint64_t anon;     /* of these: private ones */
+    uint64_t huge;     /* of these: parts of huge pages */
+    uint64_t share; /* bytes × 4096 of the resident ones, each divided by those who map it (Pss) */
+};
+/* Of area number i of a process in address order; false beyond the last. */
+bool kernel_area_usage(const struct kernel *, uint16_t pid, size_t i, struct area_usage *);
+
+enum page_kind { PAGE_KIND_ANON, PAGE_KIND_SHARED, PAGE_KIND_ZERO, PAGE_KIND_GUARD };
+
+/* What /proc/PID/pagemap tells of a page that has an entry. */
+struct page_info {
+    enum page_kind kind;
+    bool exclusive; /* one entry alone maps its frame */
+    bool huge;      /* by an entry for 2 MiB */
+};
+/* The first such page at or after *va and below end; moves *va to it. false: none. */
+bool kernel_page(const struct kernel *, uint16_t pid, va_t *va, va_t end, struct page_info *);
+
 /* Registers as the process would have them: for walks through any process's tables. */
 bool kernel_regs(const struct kernel *, uint16_t pid, struct mmu_regs *);
 

@@ -240,7 +240,7 @@ int64_t sys_mlock(struct kernel *k, struct process *p, const uint64_t arg[6])
 {
     va_t start = align_down(arg[0], PAGE_SIZE);
     uint64_t length = align_up(arg[1] + (arg[0] & PAGE_MASK), PAGE_SIZE);
-    uint64_t locked = (p->locked << PAGE_SHIFT) + length;
+    uint64_t locked = process_locked(p) + length;
     if (locked > k->config.memlock_limit)
         locked -= locked_bytes(p, start, start + length);
     if (locked > k->config.memlock_limit)

@@ -87,6 +87,8 @@ static void remap_leave(struct remap *r)
         a->anon = 0;
         a->inherited = false;
     }
+    if (a->flags & VM_LOCKED)
+        r->p->locked_for_ever += area_pages(a);
     area_set_flags(r->k->env, r->p, a, a->flags & ~VM_LOCKED);
 }
 

@@ -22,6 +22,9 @@ struct process {
     uint64_t pages; /* in areas */
     uint64_t pages_peak;
     uint64_t locked; /* in areas with VM_LOCKED */
+    /* Unlocked by MREMAP_DONTUNMAP, but still counted as locked, in VmLck and against the limit:
+     * Linux forgets to count them off. */
+    uint64_t locked_for_ever;
     uint64_t resident, resident_peak;
     uint64_t tables;
     uint64_t tlb_gen; /* how often a TLB had to forget something of it */
@@ -59,6 +62,11 @@ struct process *process_begin(struct kernel *, const char *name, uint16_t parent
 void process_end(struct kernel *, struct process *);
 /* Empties the address space: areas, pages, tables. */
 void process_clear(struct kernel *, struct process *);
+/* Bytes that count against RLIMIT_MEMLOCK. */
+static inline uint64_t process_locked(const struct process *p)
+{
+    return (p->locked + p->locked_for_ever) << PAGE_SHIFT;
+}
 /* Out of memory at va: the process loses all its memory. */
 void process_kill(struct kernel *, struct process *, va_t);
 

@@ -22,7 +22,7 @@ bool memory_enough(const struct kernel *k, uint64_t bytes)
 bool memory_lockable(const struct kernel *k, const struct process *p, uint32_t flags,
                      uint64_t bytes)
 {
-    return !(flags & VM_LOCKED) || (p->locked << PAGE_SHIFT) + bytes <= k->config.memlock_limit;
+    return !(flags & VM_LOCKED) || process_locked(p) + bytes <= k->config.memlock_limit;
 }
 
 /* The top-down search; tells what it found. */

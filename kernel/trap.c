@@ -207,7 +207,7 @@ static bool grow_stack(struct kernel *k, struct process *p, struct area *a, va_t
         start - lower->end < STACK_GUARD)
         return false;
     uint64_t grow = a->start - start;
-    if ((a->flags & VM_LOCKED) && (p->locked << PAGE_SHIFT) + grow > k->config.memlock_limit)
+    if ((a->flags & VM_LOCKED) && process_locked(p) + grow > k->config.memlock_limit)
         return false;
     area_own_anon(p, a, &k->next_anon);
     area_grow_down(k->env, p, a, start);

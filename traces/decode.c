@@ -223,6 +223,7 @@ enum err decode_field(struct decode *d, const struct json_field *given,
     case FIELD_MARK_STOP:
         return take_flag(d, given, field->name, OP_STOP);
     case FIELD_PID:
+        op->flags |= OP_HAS_PID;
         return take_short(d, given, field->name, &op->pid);
     case FIELD_TID:
         return take_short(d, given, field->name, &op->tid);

@@ -181,7 +181,7 @@ static void put_field(struct trace_writer *w, const struct op *op, const struct 
 static void put_common(struct trace_writer *w, const struct op *op, const struct op_extra *extra)
 {
     char text[40];
-    if (op->pid)
+    if (op->pid || (op->flags & OP_HAS_PID))
         put_key_number(w, "pid", op->pid);
     if (op->tid)
         put_key_number(w, "tid", op->tid);

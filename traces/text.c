@@ -193,7 +193,7 @@ static void put_front(struct out *o, const struct op *op, const struct op_extra 
     char ret[40];
     size_t before = o->used;
     put(o, "[");
-    if (op->pid)
+    if (op->pid || (op->flags & OP_HAS_PID))
         put(o, "pid %u ", op->pid);
     if (op->tid)
         put(o, "tid %u ", op->tid);

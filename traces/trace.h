@@ -32,6 +32,7 @@ enum op_flag {
     OP_HAS_RET = 2,    /* the trace expects a result: extra.ret */
     OP_HAS_FAULTS = 4, /* the trace expects a number of faults: extra.faults */
     OP_STOP = 8,       /* a mark at which a lesson stops */
+    OP_HAS_PID = 16,   /* the trace names the process, even if it is 0 */
 };
 
 /* One op, 64 bytes, so that a million of them are 64 MB. Rare parts stand in struct op_extra. */
