@@ -15,6 +15,7 @@
 
 #include "kernel/kernel.h"
 
+#define HUGE_ORDER   9u /* 512 frames: a huge page */
 #define CHUNK_FRAMES ((pfn_t)1 << (FRAME_ORDERS - 1))
 
 /* What is known of a frame (Linux: struct page). */
@@ -28,10 +29,13 @@ struct frame {
     bool alone;    /* of an anonymous page: never shared since it was made or last copied */
     bool cached;   /* also held by a shared memory object */
     bool lazy;     /* MADV_FREE: worth nothing unless it is written again */
+    bool head;     /* the first of 512 frames that are to be given back together */
+    bool spare;    /* of a table: empty, kept for the splitting of a huge page */
     /* Of a page: which entries map it (rmap.h). */
     uint64_t mapping;       /* one of them */
     struct mappings *other; /* the rest */
-    /* Of a free block, in its first frame. */
+    /* Of a free block, in its first frame. next also links the spare tables of a table of level 2,
+     * from that one on. */
     uint8_t block;       /* its order + 1; 0: no block begins here */
     uint32_t next, prev; /* in the list of its order: frame number + 1, 0: none */
 };

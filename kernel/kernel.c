@@ -9,9 +9,16 @@
 #include "sim/base/check.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define MEMLOCK_DEFAULT (8 * MIB)
 #define MIN_FREE_FRAMES 16u /* for the tables of the kernel half and of one process */
+
+const char *const thp_mode_name[THP_MODES] = {
+    [THP_NEVER] = "never",
+    [THP_MADVISE] = "madvise",
+    [THP_ALWAYS] = "always",
+};
 
 const char *const frame_use_name[FRAME_USES] = {
     [FRAME_FREE] = "free", [FRAME_RESERVED] = "reserved", [FRAME_TABLE] = "table",
@@ -25,17 +32,22 @@ static bool holds_data(enum frame_use use)
     return use == FRAME_ANON || use == FRAME_SHARED;
 }
 
+static void count_taken(struct kernel *k, enum frame_use use, uint64_t frames)
+{
+    struct kernel_counters *c = &k->counters;
+    c->frames_allocated += frames;
+    c->frames_data += holds_data(use) ? frames : 0;
+    c->frames_data_peak = max_u64(c->frames_data_peak, c->frames_data);
+    c->frames_peak = max_u64(c->frames_peak, k->frames->total - k->frames->free);
+}
+
 pfn_t frame_get(struct kernel *k, enum frame_use use, uint16_t pid, va_t va)
 {
     pfn_t pfn = frames_take(k->frames, 0);
     if (pfn == PFN_NONE)
         return PFN_NONE;
     *frames_at(k->frames, pfn) = (struct frame){.va = va, .pid = pid, .use = (uint8_t)use};
-    k->counters.frames_allocated++;
-    k->counters.frames_data += holds_data(use);
-    k->counters.frames_data_peak = max_u64(k->counters.frames_data_peak, k->counters.frames_data);
-    uint64_t used = k->frames->total - k->frames->free;
-    k->counters.frames_peak = max_u64(k->counters.frames_peak, used);
+    count_taken(k, use, 1);
     EMIT(k->env, frame_alloc, .pfn = pfn, .use = use, .va = va, .free = k->frames->free);
     return pfn;
 }
@@ -70,6 +82,31 @@ void frame_zero_late(struct kernel *k, struct cpu *cpu)
         frame_zero(k, pfn);
 }
 
+pfn_t frames_get_huge(struct kernel *k, enum frame_use use, uint16_t pid, va_t va)
+{
+    pfn_t pfn = frames_take(k->frames, HUGE_ORDER);
+    if (pfn == PFN_NONE)
+        return PFN_NONE;
+    for (unsigned i = 0; i < TABLE_ENTRIES; i++)
+        *frames_at(k->frames, pfn + i) =
+            (struct frame){.va = va + i * PAGE_SIZE, .pid = pid, .use = (uint8_t)use};
+    count_taken(k, use, TABLE_ENTRIES);
+    EMIT(k->env, huge_alloc, .pfn = pfn, .use = use, .va = va, .free = k->frames->free);
+    return pfn;
+}
+
+void frames_put_huge(struct kernel *k, pfn_t pfn)
+{
+    k->counters.frames_data -= holds_data(frames_at(k->frames, pfn)->use) ? TABLE_ENTRIES : 0;
+    for (unsigned i = 0; i < TABLE_ENTRIES; i++) {
+        INVARIANT(frames_at(k->frames, pfn + i)->refs == 0);
+        *frames_at(k->frames, pfn + i) = (struct frame){.use = FRAME_FREE};
+    }
+    frames_give(k->frames, pfn, HUGE_ORDER);
+    k->counters.frames_freed += TABLE_ENTRIES;
+    EMIT(k->env, huge_free, .pfn = pfn, .free = k->frames->free);
+}
+
 /* ---- start ---- */
 
 /* Paging as Linux runs it; programs run at CPL 3. */
@@ -101,6 +138,7 @@ static struct kernel *kernel_make(struct env *env, struct ram *ram,
     k->next_anon = 1;
     k->next_object = 1;
     k->zero = config->reserved_frames - 1;
+    k->huge_zero = PFN_NONE;
     k->frames = frames_new(env, ram_size(ram) >> PAGE_SHIFT, config->reserved_frames);
     return k->frames ? k : NULL;
 }
@@ -157,6 +195,7 @@ bool kernel_process_at(const struct kernel *k, size_t i, struct process_info *in
         .resident_peak = p->resident_peak,
         .virtual_pages = p->pages,
         .locked = process_locked(p) >> PAGE_SHIFT,
+        .huge = p->huge,
         .tables = p->tables,
         .faults_minor = p->faults_minor,
         .faults_major = p->faults_major,
@@ -178,80 +217,107 @@ size_t kernel_areas(const struct kernel *k, uint16_t pid)
     return p ? p->areas.count : 0;
 }
 
-/* Pages of an area that have a frame of their own. */
-static uint64_t area_resident(const struct kernel *k, const struct process *p, const struct area *a)
-{
-    uint64_t pages = 0;
-    va_t va = a->start;
-    pfn_t table;
-    while ((table = pgtable_next(k, p, &va, a->end)) != PFN_NONE) {
-        va_t stop = min_u64(align_down(va, HUGE_SIZE) + HUGE_SIZE, a->end);
-        for (; va < stop; va += PAGE_SIZE) {
-            pte_t entry = ram_read64(k->ram, entry_at(table, va, 1));
-            pages += pte_held(entry) && pte_pfn(entry) != k->zero;
-        }
-    }
-    return pages;
-}
+/* One page of the process, with the frame that it shows. */
+struct page_seen {
+    struct page_info info;
+    pfn_t pfn;
+};
 
-static void page_copy_out(const struct kernel *k, pte_t entry, struct page_info *info)
+static void page_look(const struct kernel *k, pfn_t pfn, pte_t entry, struct page_seen *seen)
 {
-    const struct frame *frame = frames_at(k->frames, pte_pfn(entry));
-    *info = (struct page_info){.kind = PAGE_KIND_GUARD};
+    const struct frame *frame = frames_at(k->frames, pfn);
+    *seen = (struct page_seen){.info.kind = PAGE_KIND_GUARD, .pfn = pfn};
     if (!pte_held(entry))
         return;
-    info->kind = frame->use == FRAME_SHARED ? PAGE_KIND_SHARED : PAGE_KIND_ANON;
-    info->exclusive = frame->refs == 1;
-    if (pte_pfn(entry) == k->zero)
-        *info = (struct page_info){.kind = PAGE_KIND_ZERO};
+    seen->info.kind = frame->use == FRAME_SHARED ? PAGE_KIND_SHARED : PAGE_KIND_ANON;
+    seen->info.exclusive = frame->refs == 1;
+    if (pfn_is_zero(k, pfn))
+        seen->info = (struct page_info){.kind = PAGE_KIND_ZERO};
 }
 
-/* Entries that map the frame of the page at va, which has one. */
-static uint32_t page_refs(const struct kernel *k, const struct process *p, va_t va)
+/* The first page at or after *va that has an entry. */
+static bool page_next(const struct kernel *k, const struct process *p, va_t *va, va_t end,
+                      struct page_seen *seen)
 {
-    pfn_t table;
-    return frames_at(k->frames, pte_pfn(pgtable_get(k, p, va, &table)))->refs;
-}
-
-bool kernel_page(const struct kernel *k, uint16_t pid, va_t *va, va_t end, struct page_info *info)
-{
-    const struct process *p = process_find(k, pid);
-    pfn_t table;
-    while (p && (table = pgtable_next(k, p, va, end)) != PFN_NONE) {
+    struct pt_step step;
+    while (pgtable_step(k, p, va, end, &step)) {
+        if (step.huge) {
+            page_look(k, pte_pfn(step.huge) + va_index(*va, 1), step.huge, seen);
+            seen->info.huge = true;
+            return true;
+        }
         va_t stop = min_u64(align_down(*va, HUGE_SIZE) + HUGE_SIZE, end);
         for (; *va < stop; *va += PAGE_SIZE) {
-            pte_t entry = ram_read64(k->ram, entry_at(table, *va, 1));
+            pte_t entry = ram_read64(k->ram, entry_at(step.table, *va, 1));
             if (!entry)
                 continue;
-            page_copy_out(k, entry, info);
+            page_look(k, pte_pfn(entry), entry, seen);
             return true;
         }
     }
     return false;
 }
 
+bool kernel_page(const struct kernel *k, uint16_t pid, va_t *va, va_t end, struct page_info *info)
+{
+    const struct process *p = process_find(k, pid);
+    struct page_seen seen;
+    bool found = p && p->root != PFN_NONE && page_next(k, p, va, end, &seen);
+    if (found)
+        *info = seen.info;
+    return found;
+}
+
+static void area_use(const struct kernel *k, const struct process *p, const struct area *a,
+                     struct area_usage *usage)
+{
+    struct page_seen seen;
+    *usage = (struct area_usage){.flags = a->flags};
+    for (va_t va = a->start; page_next(k, p, &va, a->end, &seen); va += PAGE_SIZE) {
+        if (seen.info.kind != PAGE_KIND_ANON && seen.info.kind != PAGE_KIND_SHARED)
+            continue;
+        usage->resident++;
+        usage->anon += seen.info.kind == PAGE_KIND_ANON;
+        usage->huge += seen.info.huge;
+        usage->share += (PAGE_SIZE << 12) / frames_at(k->frames, seen.pfn)->refs;
+    }
+}
+
 bool kernel_area_usage(const struct kernel *k, uint16_t pid, size_t i, struct area_usage *usage)
 {
     const struct process *p = process_find(k, pid);
     const struct area *a = p ? areas_at(&p->areas, i) : NULL;
-    if (!a)
-        return false;
-    struct page_info page;
-    *usage = (struct area_usage){.flags = a->flags};
-    for (va_t va = a->start; kernel_page(k, pid, &va, a->end, &page); va += PAGE_SIZE) {
-        if (page.kind != PAGE_KIND_ANON && page.kind != PAGE_KIND_SHARED)
+    if (a)
+        area_use(k, p, a, usage);
+    return a;
+}
+
+static bool frame_blank(const struct kernel *k, pfn_t pfn)
+{
+    static const uint8_t blank[PAGE_SIZE];
+    return memcmp(ram_frame(k->ram, pfn), blank, PAGE_SIZE) == 0;
+}
+
+uint64_t kernel_huge_waste(const struct kernel *k, uint16_t pid)
+{
+    const struct process *p = process_find(k, pid);
+    struct pt_step step;
+    uint64_t pages = 0;
+    for (va_t va = 0; p && p->huge && pgtable_step(k, p, &va, TASK_SIZE, &step);
+         va = align_down(va, HUGE_SIZE) + HUGE_SIZE) {
+        if (!step.huge || pte_pfn(step.huge) == k->huge_zero)
             continue;
-        usage->resident++;
-        usage->anon += page.kind == PAGE_KIND_ANON;
-        usage->huge += page.huge;
-        usage->share += (PAGE_SIZE << 12) / page_refs(k, p, va);
+        for (unsigned i = 0; i < TABLE_ENTRIES; i++)
+            pages += frame_blank(k, pte_pfn(step.huge) + i);
     }
-    return true;
+    return pages;
 }
 
 static void area_copy_out(const struct kernel *k, const struct process *p, const struct area *a,
                           struct area_info *info)
 {
+    struct area_usage usage;
+    area_use(k, p, a, &usage);
     *info = (struct area_info){
         .start = a->start,
         .end = a->end,
@@ -259,7 +325,7 @@ static void area_copy_out(const struct kernel *k, const struct process *p, const
         .flags = area_map_flags(a),
         .name = area_name(p, a),
         .offset = (a->file && a->file->inode) || a->object ? a->pgoff << PAGE_SHIFT : 0,
-        .resident = area_resident(k, p, a),
+        .resident = usage.resident,
     };
 }
 
@@ -346,6 +412,8 @@ struct census {
     size_t size;
     uint64_t tables;   /* of p */
     uint64_t resident; /* of p */
+    uint64_t huge;     /* of p: entries that map 2 MiB */
+    uint64_t spares;   /* of p: tables kept for their splitting */
     uint64_t refs;     /* entries of all tables that map frames with metadata */
     uint64_t mix;      /* a sum over them that also says which frames */
 };
@@ -382,34 +450,46 @@ static bool mapped_back(const struct census *c, const struct frame *frame, va_t 
     return c->k->mappings_lost && rmap_count(frame) < frame->refs;
 }
 
-/* One entry of level 1 of a process against its area and its frame. */
-static bool page_check(struct census *c, va_t va, pte_t entry)
+/* One page of a process, as its entry and the frame show it, against its area and its frame. */
+static bool page_check(struct census *c, va_t va, pfn_t pfn, pte_t entry)
 {
     const struct area *a = areas_find(&c->p->areas, va);
     if (!a)
         WRONG(c, "pid %u: page %#llx is mapped outside all areas", c->p->pid, (ull)va);
     if (!pte_held(entry))
         return true; /* a guard */
-    const struct frame *frame = frames_at(c->k->frames, pte_pfn(entry));
+    const struct frame *frame = frames_at(c->k->frames, pfn);
     pte_t allowed = area_pte(a, true);
     if ((entry & PTE_RW) > (allowed & PTE_RW) || (entry & PTE_XD) != (allowed & PTE_XD) ||
         (entry & PTE_P) != (allowed & PTE_P) || !(entry & PTE_US))
         WRONG(c, "pid %u: page %#llx: entry %#llx against the area's rights %#x", c->p->pid,
               (ull)va, (ull)entry, a->flags & VM_ACCESS);
     if (!frame ||
-        (frame->use != FRAME_ANON && frame->use != FRAME_SHARED && pte_pfn(entry) != c->k->zero))
-        WRONG(c, "pid %u: page %#llx: frame %#llx is not a page's", c->p->pid, (ull)va,
-              (ull)pte_pfn(entry));
-    if (pte_pfn(entry) == c->k->zero && (entry & PTE_RW))
+        (frame->use != FRAME_ANON && frame->use != FRAME_SHARED && !pfn_is_zero(c->k, pfn)))
+        WRONG(c, "pid %u: page %#llx: frame %#llx is not a page's", c->p->pid, (ull)va, (ull)pfn);
+    if (pfn_is_zero(c->k, pfn) && (entry & PTE_RW))
         WRONG(c, "pid %u: page %#llx: the zero frame may be written", c->p->pid, (ull)va);
     if (frame->alone && (frame->refs != 1 || frame->pid != c->p->pid || frame->va != va))
-        WRONG(c, "frame %#llx: says %u %#llx, mapped by pid %u at %#llx", (ull)pte_pfn(entry),
-              frame->pid, (ull)frame->va, c->p->pid, (ull)va);
-    c->resident += pte_pfn(entry) != c->k->zero;
-    if (pte_pfn(entry) != c->k->zero && !mapped_back(c, frame, va))
-        WRONG(c, "frame %#llx: the reverse map does not know page %#llx of pid %u",
-              (ull)pte_pfn(entry), (ull)va, c->p->pid);
-    census_ref(c, pte_pfn(entry));
+        WRONG(c, "frame %#llx: says %u %#llx, mapped by pid %u at %#llx", (ull)pfn, frame->pid,
+              (ull)frame->va, c->p->pid, (ull)va);
+    c->resident += !pfn_is_zero(c->k, pfn);
+    if (!pfn_is_zero(c->k, pfn) && !mapped_back(c, frame, va))
+        WRONG(c, "frame %#llx: the reverse map does not know page %#llx of pid %u", (ull)pfn,
+              (ull)va, c->p->pid);
+    census_ref(c, pfn);
+    return true;
+}
+
+/* An entry of level 2 that maps 2 MiB: all of it lies in one area. */
+static bool huge_check(struct census *c, va_t va, pte_t entry)
+{
+    const struct area *a = areas_find(&c->p->areas, va);
+    if (!a || va + HUGE_SIZE > a->end || (a->flags & VM_SHARED))
+        WRONG(c, "pid %u: huge page %#llx is not in one private area", c->p->pid, (ull)va);
+    c->huge++;
+    for (unsigned i = 0; i < TABLE_ENTRIES; i++)
+        if (!page_check(c, va + i * PAGE_SIZE, pte_pfn(entry) + i, entry))
+            return false;
     return true;
 }
 
@@ -418,13 +498,28 @@ static bool table_check(struct census *c, pfn_t table, unsigned level, va_t va);
 static bool entry_check(struct census *c, unsigned level, va_t va, pte_t entry)
 {
     if (level == 1)
-        return va > TASK_SIZE || page_check(c, va, entry);
+        return va > TASK_SIZE || page_check(c, va, pte_pfn(entry), entry);
     if (entry & PTE_PS)
-        return true;
+        return va > TASK_SIZE || (level == 2 && huge_check(c, va, entry));
     census_ref(c, pte_pfn(entry));
     if (va > TASK_SIZE && c->p)
         return true; /* the kernel half is walked once, from its own root */
     return table_check(c, pte_pfn(entry), level - 1, va);
+}
+
+/* A table of level 2 keeps an empty table for each huge page below it, and no other. */
+static bool spares_check(struct census *c, const struct frame *meta, pfn_t table)
+{
+    const struct kernel *k = c->k;
+    for (uint32_t link = meta->next; link; link = frames_at(k->frames, link - 1)->next) {
+        const struct frame *spare = frames_at(k->frames, link - 1);
+        pte_t entry = ram_read64(k->ram, entry_at(table, spare->va, 2));
+        if (!spare->spare || spare->use != FRAME_TABLE || spare->used || !pte_huge(entry))
+            WRONG(c, "frame %#x: not the spare table of a huge page", link - 1);
+        c->tables++;
+        c->spares++;
+    }
+    return true;
 }
 
 static bool table_check(struct census *c, pfn_t table, unsigned level, va_t va)
@@ -446,6 +541,8 @@ static bool table_check(struct census *c, pfn_t table, unsigned level, va_t va)
         if (!entry_check(c, level, at, entry))
             return false;
     }
+    if (level == 2 && !spares_check(c, meta, table))
+        return false;
     if (used != meta->used)
         WRONG(c, "table %#llx: %u entries used, counted %u", (ull)table, used, meta->used);
     return true;
@@ -475,8 +572,7 @@ static bool areas_check(struct census *c)
 
 static bool process_check(struct census *c)
 {
-    c->tables = 0;
-    c->resident = 0;
+    c->tables = c->resident = c->huge = c->spares = 0;
     if (!areas_check(c))
         return false;
     if (c->p->root != PFN_NONE && !table_check(c, c->p->root, PT_LEVELS, 0))
@@ -484,6 +580,9 @@ static bool process_check(struct census *c)
     if (c->tables != c->p->tables || c->resident != c->p->resident)
         WRONG(c, "pid %u: %llu tables and %llu resident pages; counted %llu and %llu", c->p->pid,
               (ull)c->tables, (ull)c->resident, (ull)c->p->tables, (ull)c->p->resident);
+    if (c->huge != c->p->huge || c->spares != c->huge)
+        WRONG(c, "pid %u: %llu huge pages and %llu spare tables; counted %llu", c->p->pid,
+              (ull)c->huge, (ull)c->spares, (ull)c->p->huge);
     return true;
 }
 
@@ -501,11 +600,11 @@ static bool refs_check(struct census *c)
         refs += frame->refs;
         mix += frame->refs * mix_of(pfn);
         bool root = frame->use == FRAME_TABLE && frame->level == PT_LEVELS;
-        if (frame->use > FRAME_RESERVED && !frame->refs && !frame->cached && !root)
+        if (frame->use > FRAME_RESERVED && !frame->refs && !frame->cached && !root && !frame->spare)
             WRONG(c, "frame %#llx (%s) is lost: nothing maps it", (ull)pfn,
                   frame_use_name[frame->use]);
-        if (frame->use != FRAME_TABLE && pfn != c->k->zero && rmap_count(frame) != frame->refs &&
-            !c->k->mappings_lost)
+        if (frame->use != FRAME_TABLE && !pfn_is_zero(c->k, pfn) &&
+            rmap_count(frame) != frame->refs && !c->k->mappings_lost)
             WRONG(c, "frame %#llx: %u entries map it, the reverse map has %zu", (ull)pfn,
                   frame->refs, rmap_count(frame));
     }

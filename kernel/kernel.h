@@ -39,6 +39,15 @@ struct kernel_bugs {
     bool lost_dirty; /* eviction goes by an old copy of the entry: what was written since is lost */
 };
 
+/* Who gets huge pages: /sys/kernel/mm/transparent_hugepage/enabled. */
+enum thp_mode {
+    THP_NEVER,
+    THP_MADVISE, /* areas of MADV_HUGEPAGE */
+    THP_ALWAYS,  /* all but those of MADV_NOHUGEPAGE */
+    THP_MODES
+};
+extern const char *const thp_mode_name[THP_MODES];
+
 struct kernel_config {
     /* Where things lie in a process; the defaults are what setarch -R shows on Linux. */
     va_t image_start;         /* program text, data, bss */
@@ -52,6 +61,7 @@ struct kernel_config {
     uint64_t max_areas;       /* vm.max_map_count */
     uint64_t reserved_frames; /* frames at the bottom of RAM that the kernel image owns */
     uint64_t memlock_limit;   /* RLIMIT_MEMLOCK; 0: 8 MiB, as Linux starts with */
+    uint32_t thp;             /* enum thp_mode: transparent_hugepage/enabled */
     /* Costs. */
     uint32_t syscall_cycles;    /* entry and exit */
     uint32_t fault_cycles;      /* entry, area lookup and exit of a page fault */
@@ -87,6 +97,10 @@ int kernel_affinity(struct kernel *, struct cpu *, uint64_t to);
 /* Ends a process and frees all that it owns. While its parent lives and has not waited for it, it
  * stays listed, without memory. */
 void kernel_exit(struct kernel *, struct cpu *, uint16_t pid);
+
+/* khugepaged looks at so many pages, where it left off, and makes huge ones of small ones where
+ * that is wanted and possible. */
+void kernel_khugepaged(struct kernel *, uint64_t pages);
 
 /* ---- the two doors ---- */
 
@@ -157,6 +171,7 @@ struct process_info {
     uint64_t resident_peak;
     uint64_t virtual_pages;
     uint64_t locked; /* pages, as VmLck counts them */
+    uint64_t huge;   /* entries that map 2 MiB */
     uint64_t tables; /* frames of its own tables, the root included, kernel half not */
     uint64_t faults_minor, faults_major;
 };
@@ -164,10 +179,12 @@ struct process_info {
 struct kernel_counters {
     uint64_t syscalls;
     uint64_t brk, mmap, munmap, mremap, mprotect, madvise, other;
-    uint64_t forks;      /* that succeeded */
-    uint64_t cow_copied; /* shared pages that a writer got a copy of */
-    uint64_t cow_reused; /* that nobody shared any more: the writer kept them */
-    uint64_t failed;     /* returned -errno, or a brk that did not move */
+    uint64_t huge_faults, huge_fallbacks; /* huge pages made by faults; small ones instead */
+    uint64_t huge_splits, huge_collapses; /* into 4 KiB pages; from 4 KiB pages */
+    uint64_t forks;                       /* that succeeded */
+    uint64_t cow_copied;                  /* shared pages that a writer got a copy of */
+    uint64_t cow_reused;                  /* that nobody shared any more: the writer kept them */
+    uint64_t failed;                      /* returned -errno, or a brk that did not move */
     uint64_t faults_minor, faults_major, faults_spurious, segv_maperr, segv_accerr, oom_kills;
     uint64_t frames_allocated, frames_freed, frames_zeroed;
     uint64_t frames_data, frames_data_peak; /* that hold pages of programs, now and at most */
@@ -239,6 +256,10 @@ struct page_info {
 };
 /* The first such page at or after *va and below end; moves *va to it. false: none. */
 bool kernel_page(const struct kernel *, uint16_t pid, va_t *va, va_t end, struct page_info *);
+
+/* Pages of a process that are part of huge pages and hold only zeroes: what its huge pages waste.
+ */
+uint64_t kernel_huge_waste(const struct kernel *, uint16_t pid);
 
 /* Registers as the process would have them: for walks through any process's tables. */
 bool kernel_regs(const struct kernel *, uint16_t pid, struct mmu_regs *);

@@ -5,6 +5,7 @@
 #include "kernel/object.h"
 #include "kernel/pgtable.h"
 #include "kernel/syscalls.h"
+#include "kernel/thp.h"
 #include "kernel/trap.h"
 #include "sim/base/check.h"
 
@@ -17,6 +18,8 @@ static int64_t set_flags(struct kernel *k, struct process *p, struct area *a, va
         return 0;
     if (!areas_reserve(k->env, &p->areas, 2))
         return -LX_ENOMEM;
+    huge_border(k, p, start);
+    huge_border(k, p, end);
     return area_modify(k->env, p, a, start, end, flags, k->config.max_areas) ? 0 : -LX_ENOMEM;
 }
 
@@ -118,7 +121,13 @@ static int64_t advise_pages(struct kernel *k, struct process *p, struct area *a,
     case LX_MADV_REMOVE:
         return advise_remove(k, a, start, end);
     case LX_MADV_COLD: /* NOTE: there is no list of pages by age yet */
-        return locked ? -LX_EINVAL : 0;
+        if (locked)
+            return -LX_EINVAL;
+        huge_cold(k, p, start, end);
+        gather_flush(k, p);
+        return 0;
+    case LX_MADV_COLLAPSE:
+        return huge_collapse_range(k, p, a, start, end);
     case LX_MADV_PAGEOUT:
         if (locked)
             return -LX_EINVAL;
@@ -140,7 +149,7 @@ static bool advice_known(uint64_t advice)
         LX_MADV_WILLNEED,      LX_MADV_DONTNEED,       LX_MADV_FREE,
         LX_MADV_REMOVE,        LX_MADV_COLD,           LX_MADV_PAGEOUT,
         LX_MADV_POPULATE_READ, LX_MADV_POPULATE_WRITE, LX_MADV_DONTNEED_LOCKED,
-        LX_MADV_GUARD_INSTALL, LX_MADV_GUARD_REMOVE,
+        LX_MADV_GUARD_INSTALL, LX_MADV_GUARD_REMOVE,   LX_MADV_COLLAPSE,
     };
     for (size_t i = 0; i < ARRAY_LEN(others); i++)
         if (others[i] == advice)
@@ -273,7 +282,7 @@ static int page_in_core(const struct kernel *k, const struct process *p, const s
     pfn_t table;
     pte_t entry = pgtable_get(k, p, va, &table);
     uint64_t index = a->pgoff + ((va - a->start) >> PAGE_SHIFT);
-    if (pte_held(entry))
+    if (pte_held(entry) || huge_get(k, p, va))
         return 1;
     return a->object && index < a->object->pages && object_get(a->object, index) != PFN_NONE;
 }

@@ -4,6 +4,7 @@
 #include "kernel/pgtable.h"
 
 #include "kernel/rmap.h"
+#include "kernel/thp.h"
 #include "sim/base/check.h"
 
 #define DIRECT_MAP   UINT64_C(0xffff888000000000) /* all of RAM (Linux: page_offset_base) */
@@ -11,14 +12,14 @@
 
 /* ---- one entry ---- */
 
-/* An entry of level 1 appears (sign 1) or disappears (-1). */
-static void count_page(struct kernel *k, struct process *p, pte_t entry, va_t va, int sign)
+/* A frame appears at va in p's tables (sign 1) or disappears (-1). */
+static void count_page(struct kernel *k, struct process *p, pfn_t pfn, va_t va, int sign)
 {
-    struct frame *frame = frames_at(k->frames, pte_pfn(entry));
-    if (!frame || !pte_held(entry) || !(entry & PTE_US))
+    struct frame *frame = frames_at(k->frames, pfn);
+    if (!frame)
         return;
     frame->refs += (uint32_t)sign;
-    if (p && pte_pfn(entry) != k->zero) {
+    if (p && !pfn_is_zero(k, pfn)) {
         p->resident += (uint64_t)(int64_t)sign;
         p->resident_peak = max_u64(p->resident_peak, p->resident);
         if (sign < 0)
@@ -32,11 +33,32 @@ static void count_page(struct kernel *k, struct process *p, pte_t entry, va_t va
     }
 }
 
+static void count_huge(struct kernel *k, struct process *p, pte_t entry, va_t va, int sign)
+{
+    if (p)
+        p->huge += (uint64_t)(int64_t)sign;
+    for (unsigned i = 0; i < TABLE_ENTRIES; i++)
+        count_page(k, p, pte_pfn(entry) + i, va + i * PAGE_SIZE, sign);
+}
+
 static void count_table(struct kernel *k, pte_t entry, int sign)
 {
     struct frame *frame = frames_at(k->frames, pte_pfn(entry));
     if (frame && (entry & PTE_P) && !(entry & PTE_PS))
         frame->refs += (uint32_t)sign;
+}
+
+/* What entry, of a table of this level, says appears or disappears. */
+static void count_entry(struct kernel *k, struct process *p, unsigned level, pte_t entry, va_t va,
+                        int sign)
+{
+    bool of_program = pte_held(entry) && (entry & PTE_US);
+    if (level == 1 && of_program)
+        count_page(k, p, pte_pfn(entry), va, sign);
+    if (level == 2 && of_program && pte_huge(entry))
+        count_huge(k, p, entry, va, sign);
+    if (level > 1)
+        count_table(k, entry, sign);
 }
 
 /* First address that entry index of a table maps; the upper half of the PML4 is negative. */
@@ -55,13 +77,8 @@ void entry_write(struct kernel *k, struct process *p, pfn_t table, unsigned inde
     va_t va = entry_va(meta, index);
     ram_write64(k->ram, pa, after);
     meta->used = (uint16_t)(meta->used + (after != 0) - (before != 0));
-    if (meta->level == 1) {
-        count_page(k, p, before, va, -1);
-        count_page(k, p, after, va, 1);
-    } else {
-        count_table(k, before, -1);
-        count_table(k, after, 1);
-    }
+    count_entry(k, p, meta->level, before, va, -1);
+    count_entry(k, p, meta->level, after, va, 1);
     k->counters.entry_writes++;
     k->env->cycle += k->config.entry_cycles;
     EMIT(k->env, entry_write, .pa = pa, .level = meta->level, .va = va, .before = before,
@@ -117,6 +134,7 @@ static pfn_t table_make(struct kernel *k, struct process *p, pfn_t root, va_t va
     for (unsigned at = PT_LEVELS; at > level; at--) {
         pte_t entry = ram_read64(k->ram, entry_at(table, va, at));
         pfn_t next = pte_pfn(entry);
+        INVARIANT(!(entry & PTE_PS)); /* whoever wants a table has split the huge page */
         if (!(entry & PTE_P)) {
             next = table_new(k, p, at - 1, va);
             if (next == PFN_NONE)
@@ -168,23 +186,43 @@ void pgtable_set(struct kernel *k, struct process *p, pfn_t table, va_t va, pte_
     gather_flush(k, p);
 }
 
-pfn_t pgtable_next(const struct kernel *k, const struct process *p, va_t *va, va_t end)
+bool pgtable_step(const struct kernel *k, const struct process *p, va_t *va, va_t end,
+                  struct pt_step *step)
 {
     while (*va < end) {
         pfn_t table = p->root;
+        pte_t entry = PTE_P;
         unsigned level = PT_LEVELS;
-        while (level > 1) {
-            pte_t entry = ram_read64(k->ram, entry_at(table, *va, level));
-            if (!(entry & PTE_P))
+        for (; level > 1; level--) {
+            entry = ram_read64(k->ram, entry_at(table, *va, level));
+            if (!(entry & PTE_P) || (entry & PTE_PS))
                 break;
             table = pte_pfn(entry);
-            level--;
         }
-        if (level == 1)
-            return table;
+        bool huge = level == 2 && pte_huge(entry);
+        *step = (struct pt_step){.huge = huge ? entry : 0, .table = table};
+        if (level == 1 || huge)
+            return true;
         *va = align_down(*va, level_span(level)) + level_span(level);
     }
+    return false;
+}
+
+pfn_t pgtable_next(const struct kernel *k, const struct process *p, va_t *va, va_t end)
+{
+    struct pt_step step;
+    while (pgtable_step(k, p, va, end, &step)) {
+        if (!step.huge)
+            return step.table;
+        *va = align_down(*va, HUGE_SIZE) + HUGE_SIZE;
+    }
     return PFN_NONE;
+}
+
+pfn_t pgtable_level(struct kernel *k, struct process *p, va_t va, unsigned level, bool make)
+{
+    return make ? table_make(k, p, p->root, va, level, PTE_P | PTE_RW | PTE_US)
+                : table_find(k, p->root, va, level);
 }
 
 /* End of the part of [va, end) that the table of level 1 for va covers. */
@@ -214,6 +252,7 @@ void pgtable_zap(struct kernel *k, struct process *p, va_t start, va_t end, enum
 {
     va_t va = start;
     pfn_t table;
+    huge_zap(k, p, start, end);
     while ((table = pgtable_next(k, p, &va, end)) != PFN_NONE) {
         va_t stop = table_end(va, end);
         if (frames_at(k->frames, table)->used)
@@ -240,7 +279,7 @@ static void trim_level(struct kernel *k, struct process *p, pfn_t parent, unsign
     uint64_t span = level_span(level);
     for (va_t va = align_down(start, span); va < end; va += span) {
         pte_t entry = ram_read64(k->ram, entry_at(parent, va, level));
-        if (!(entry & PTE_P))
+        if (!(entry & PTE_P) || (entry & PTE_PS))
             continue;
         if (level > 2)
             trim_level(k, p, pte_pfn(entry), level - 1, max_u64(va, start), min_u64(va + span, end),
@@ -281,12 +320,11 @@ pte_t area_pte(const struct area *a, bool writable)
     return bits;
 }
 
-/* May the frame be written without a copy? */
-static bool frame_writable(const struct kernel *k, const struct area *a, pte_t entry)
+bool frame_writable(const struct kernel *k, const struct area *a, pte_t entry)
 {
     if (a->flags & VM_SHARED)
         return true;
-    return pte_pfn(entry) != k->zero && frames_at(k->frames, pte_pfn(entry))->alone;
+    return !pfn_is_zero(k, pte_pfn(entry)) && frames_at(k->frames, pte_pfn(entry))->alone;
 }
 
 void pgtable_protect(struct kernel *k, struct process *p, const struct area *a, va_t start,
@@ -294,6 +332,7 @@ void pgtable_protect(struct kernel *k, struct process *p, const struct area *a, 
 {
     va_t va = start;
     pfn_t table;
+    huge_protect(k, p, a, start, end);
     while ((table = pgtable_next(k, p, &va, end)) != PFN_NONE) {
         for (va_t stop = table_end(va, end); va < stop; va += PAGE_SIZE) {
             pte_t entry = ram_read64(k->ram, entry_at(table, va, 1));
@@ -350,6 +389,7 @@ static void lazy_free(struct kernel *k, struct process *p, pfn_t table, va_t va,
 
 void pgtable_lazy_free(struct kernel *k, struct process *p, va_t start, va_t end)
 {
+    huge_lazy_free(k, p, start, end);
     each_entry(k, p, start, end, lazy_free);
 }
 
@@ -362,6 +402,7 @@ static void drop_lazy(struct kernel *k, struct process *p, pfn_t table, va_t va,
 
 void pgtable_drop_lazy(struct kernel *k, struct process *p, va_t start, va_t end)
 {
+    huge_page_out(k, p, start, end);
     each_entry(k, p, start, end, drop_lazy);
 }
 
@@ -410,20 +451,30 @@ static bool move_stretch(struct kernel *k, struct process *p, pfn_t from_table, 
     return true;
 }
 
-/* Linux: move_page_tables in mm/mremap.c, without its moving of whole tables. */
+/* Linux: move_page_tables in mm/mremap.c. */
 uint64_t pgtable_move(struct kernel *k, struct process *p, va_t from, va_t to, uint64_t bytes)
 {
     uint64_t done = 0;
     while (done < bytes) {
         va_t va = from + done;
-        pfn_t table = pgtable_next(k, p, &va, from + bytes);
-        if (table == PFN_NONE)
+        struct pt_step step;
+        if (!pgtable_step(k, p, &va, from + bytes, &step))
             return bytes;
         done = va - from;
+        bool whole = !((va | (to + done)) & (HUGE_SIZE - 1)) && bytes - done >= HUGE_SIZE;
+        if (step.huge && whole && huge_move(k, p, va, to + done)) {
+            done += HUGE_SIZE;
+            continue;
+        }
+        if (step.huge)
+            step.table = huge_split(k, p, va);
+        bool free_slot = whole && pgtable_level(k, p, to + done, 1, false) == PFN_NONE;
         uint64_t left = min_u64(table_end(va, from + bytes) - va,
                                 table_end(to + done, to + bytes) - (to + done));
-        if (!move_stretch(k, p, table, va, to + done, left))
+        if (!move_stretch(k, p, step.table, va, to + done, left))
             return done;
+        if (free_slot) /* Linux moves the table itself */
+            table_drop(k, p, pgtable_level(k, p, va, 2, false), va_index(va, 2));
         done += left;
     }
     return bytes;
@@ -449,7 +500,7 @@ static void fork_entry(const struct forking *f, pfn_t from, pfn_t to, va_t va, p
     k->env->pid = before;
     if (!pte_held(entry))
         return;
-    if (pte_pfn(entry) != k->zero)
+    if (!pfn_is_zero(k, pte_pfn(entry)))
         frames_at(k->frames, pte_pfn(entry))->alone = false;
     if (!(entry & PTE_RW))
         return;
@@ -486,6 +537,11 @@ static bool fork_level(const struct forking *f, pfn_t from, pfn_t to, unsigned l
         if (level == 1) {
             if (entry)
                 fork_entry(f, from, to, va, entry);
+            continue;
+        }
+        if (level == 2 && pte_huge(entry)) {
+            if (!huge_fork(f->k, f->parent, f->child, from, to, va, entry))
+                return false;
             continue;
         }
         if (!(entry & PTE_P))

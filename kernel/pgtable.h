@@ -20,6 +20,12 @@ static inline bool pte_held(pte_t entry)
     return (entry & PTE_P) || (entry & PTE_NONE);
 }
 
+/* An entry of level 2 maps 2 MiB by itself, accessible or not. */
+static inline bool pte_huge(pte_t entry)
+{
+    return (entry & PTE_PS) && pte_held(entry);
+}
+
 /* Address of the entry for va in a table of this level. */
 static inline pa_t entry_at(pfn_t table, va_t va, unsigned level)
 {
@@ -49,6 +55,19 @@ void table_free(struct kernel *, struct process *, pfn_t);
 /* The first table of level 1 at or after *va and below end; moves *va to where it begins to
  * matter. PFN_NONE: no more. */
 pfn_t pgtable_next(const struct kernel *, const struct process *, va_t *va, va_t end);
+
+/* What a walk over a range meets: a table of level 1, or an entry that maps 2 MiB. */
+struct pt_step {
+    pte_t huge;  /* 0: a table */
+    pfn_t table; /* of level 1; where huge is not 0, of level 2 */
+};
+/* The first of either at or after *va and below end; moves *va to where it begins to matter.
+ * false: no more. */
+bool pgtable_step(const struct kernel *, const struct process *, va_t *va, va_t end,
+                  struct pt_step *);
+/* The table of this level that maps va, made where make says so. PFN_NONE: there is none, or no
+ * memory. */
+pfn_t pgtable_level(struct kernel *, struct process *, va_t, unsigned level, bool make);
 
 /* ---- ranges ---- */
 
@@ -82,6 +101,8 @@ uint64_t pgtable_move(struct kernel *, struct process *, va_t from, va_t to, uin
 bool pgtable_fork(struct kernel *, struct process *parent, struct process *child, va_t start,
                   va_t end);
 
+/* May the frame that entry holds, of a page of area, be written without a copy? */
+bool frame_writable(const struct kernel *, const struct area *, pte_t entry);
 /* Bits of an entry that follow from an area's rights, for a page that may be written or not. */
 pte_t area_pte(const struct area *, bool writable);
 

@@ -29,6 +29,7 @@ struct process {
     uint64_t tables;
     uint64_t tlb_gen; /* how often a TLB had to forget something of it */
     uint64_t cpumask; /* CPUs that have it loaded */
+    uint64_t huge;    /* entries that map 2 MiB, the huge page of zeroes too */
     uint64_t faults_minor, faults_major;
     uint64_t switches; /* how often one of its threads began to run */
     struct tasks tasks;
@@ -45,11 +46,14 @@ struct kernel {
     pfn_t root;             /* the kernel half alone: CR3 where no process runs */
     uint64_t mappings_lost; /* entries that the reverse map had no memory for */
     pfn_t zero;             /* the frame of zeroes that all untouched pages share when read */
+    pfn_t huge_zero;        /* the same of 2 MiB, for huge pages; PFN_NONE: nobody maps it */
     struct process **process;
     size_t process_count, process_capacity;
     uint16_t next_pid;
     uint64_t next_anon;   /* identity of the next anonymous memory */
     uint64_t next_object; /* number of the next shared object */
+    uint16_t scan_pid;    /* where khugepaged goes on */
+    va_t scan_va;
     struct gather gather;
 };
 
@@ -77,5 +81,15 @@ void frame_put(struct kernel *, pfn_t);
 void frame_zero(struct kernel *, pfn_t);
 /* Zeroes the frame that cpu forgot to (bug.publish_early). */
 void frame_zero_late(struct kernel *, struct cpu *);
+
+/* 512 frames in one block for a huge page. PFN_NONE: no such block is free. */
+pfn_t frames_get_huge(struct kernel *, enum frame_use, uint16_t pid, va_t);
+void frames_put_huge(struct kernel *, pfn_t);
+
+/* One of the frames of zeroes, which are nobody's memory. */
+static inline bool pfn_is_zero(const struct kernel *k, pfn_t pfn)
+{
+    return pfn == k->zero || (k->huge_zero != PFN_NONE && pfn - k->huge_zero < TABLE_ENTRIES);
+}
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "kernel/object.h"
 #include "kernel/pgtable.h"
+#include "kernel/thp.h"
 #include "kernel/trap.h"
 #include "sim/base/check.h"
 
@@ -118,6 +119,8 @@ int unmap(struct kernel *k, struct process *p, va_t start, va_t end)
     const struct area *last = areas_at(&p->areas, areas_index(&p->areas, end - 1));
     va_t from = max_u64(first->start, start);
     va_t to = last && last->start < end ? min_u64(last->end, end) : end;
+    huge_border(k, p, start);
+    huge_border(k, p, end);
     va_t floor, ceiling;
     neighbours(p, start, end, &floor, &ceiling);
     gather_hold(k);
@@ -322,6 +325,8 @@ static int64_t protect_area(struct kernel *k, struct process *p, struct area *a,
         return 0;
     if (!enough || !areas_reserve(k->env, &p->areas, 2))
         return -LX_ENOMEM;
+    huge_border(k, p, start);
+    huge_border(k, p, end);
     a = area_modify(k->env, p, a, start, end, flags, k->config.max_areas);
     if (!a)
         return -LX_ENOMEM;

@@ -30,6 +30,18 @@ void gather_page(struct kernel *k, va_t va)
     gather_range(&k->gather, align_down(va, PAGE_SIZE), PAGE_SHIFT);
 }
 
+void gather_huge_page(struct kernel *k, va_t va)
+{
+    gather_range(&k->gather, align_down(va, HUGE_SIZE), PAGE_SHIFT + HUGE_ORDER);
+}
+
+/* The flush is for the walkers: INVLPG also empties the paging-structure caches. */
+void gather_unhooked(struct kernel *k, va_t va)
+{
+    gather_page(k, va);
+    k->gather.tables = true;
+}
+
 /* ---- one CPU forgets ---- */
 
 /* One order to forget, as every CPU gets it (Linux: struct flush_tlb_info). */
@@ -173,8 +185,11 @@ static void flush(struct kernel *k, struct process *p)
 static void give_back(struct kernel *k, struct process *p, const pfn_t *frame, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (frames_at(k->frames, frame[i])->use == FRAME_TABLE)
+        const struct frame *meta = frames_at(k->frames, frame[i]);
+        if (meta->use == FRAME_TABLE)
             table_free(k, p, frame[i]);
+        else if (meta->head)
+            frames_put_huge(k, frame[i]);
         else
             frame_put(k, frame[i]);
     }
@@ -248,15 +263,30 @@ void gather_frame(struct kernel *k, struct process *p, pte_t entry)
 {
     pfn_t pfn = pte_pfn(entry);
     const struct frame *frame = frames_at(k->frames, pfn);
-    if (pfn != k->zero && !frame->refs && !frame->cached)
+    if (!pfn_is_zero(k, pfn) && !frame->refs && !frame->cached)
         gather_pfn(k, p, pfn);
 }
 
-/* The flush is for the walkers: INVLPG also empties the paging-structure caches. */
+void gather_huge(struct kernel *k, struct process *p, pte_t entry)
+{
+    pfn_t pfn = pte_pfn(entry);
+    unsigned unused = 0;
+    while (unused < TABLE_ENTRIES && !frames_at(k->frames, pfn + unused)->refs)
+        unused++;
+    if (unused == TABLE_ENTRIES) {
+        if (pfn == k->huge_zero)
+            k->huge_zero = PFN_NONE;
+        frames_at(k->frames, pfn)->head = true;
+        gather_pfn(k, p, pfn);
+        return;
+    }
+    for (unsigned i = 0; i < TABLE_ENTRIES; i++) /* a process that was forked maps some of them */
+        gather_frame(k, p, pte_make(pfn + i, 0));
+}
+
 void gather_table(struct kernel *k, struct process *p, pfn_t table, va_t va)
 {
-    gather_range(&k->gather, align_down(va, PAGE_SIZE), PAGE_SHIFT);
-    k->gather.tables = true;
+    gather_unhooked(k, va);
     gather_pfn(k, p, table);
 }
 

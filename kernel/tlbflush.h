@@ -46,8 +46,14 @@ struct gather {
 
 /* A present entry for the page at va was changed or taken away. */
 void gather_page(struct kernel *, va_t);
+/* The same of an entry that maps 2 MiB. */
+void gather_huge_page(struct kernel *, va_t);
 /* The frame that entry held goes when nobody maps it any more and the TLBs have forgotten it. */
 void gather_frame(struct kernel *, struct process *, pte_t entry);
+/* The same of the 512 frames that an entry of 2 MiB held. */
+void gather_huge(struct kernel *, struct process *, pte_t entry);
+/* A table that maps va was unhooked, and may be used again after the flush. */
+void gather_unhooked(struct kernel *, va_t);
 /* A table that was unhooked goes when no walker can be in it; va: an address that it mapped. */
 void gather_table(struct kernel *, struct process *, pfn_t table, va_t va);
 /* Makes every CPU forget what was gathered; then frees the gathered frames. */

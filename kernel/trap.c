@@ -14,6 +14,7 @@
 
 #include "kernel/object.h"
 #include "kernel/pgtable.h"
+#include "kernel/thp.h"
 #include "sim/base/check.h"
 
 #define SI_KERNEL    0x80u /* si_code of a fault that has no address */
@@ -49,7 +50,7 @@ static enum page_in page_unshare(struct kernel *k, struct process *p, struct are
     pfn_t old = pte_pfn(entry);
     struct frame *frame = frames_at(k->frames, old);
     area_own_anon(p, a, &k->next_anon);
-    if (old == k->zero)
+    if (pfn_is_zero(k, old))
         return page_fresh(k, p, a, table, va);
     if (frame->refs == 1 || k->config.bug.cow_no_count) { /* the others are gone: keep it */
         frame->alone = true;
@@ -118,6 +119,9 @@ enum page_in page_in(struct kernel *k, struct process *p, struct area *a, va_t v
 {
     va = align_down(va, PAGE_SIZE);
     pfn_t table;
+    enum page_in huge = huge_in(k, p, a, va, write);
+    if (huge != PAGE_SMALL)
+        return huge;
     pte_t entry = pgtable_get(k, p, va, &table);
     if (pte_held(entry)) {
         if (!write || (entry & PTE_RW))
@@ -263,6 +267,7 @@ static enum fault_outcome fault_page(struct kernel *k, struct process *p, struct
         return fault_signal(k, info, LX_SIGSEGV, LX_SEGV_MAPERR, fault->va);
     case PAGE_READY:
     case PAGE_MADE:
+    case PAGE_SMALL:
         break;
     }
     count_minor(k, p);

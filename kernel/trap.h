@@ -10,6 +10,7 @@ enum page_in {
     PAGE_NO_MEMORY, /* no frame, or no table */
     PAGE_NO_OBJECT, /* beyond the end of what is mapped: SIGBUS */
     PAGE_GUARDED,   /* a guard page: SIGSEGV */
+    PAGE_SMALL,     /* only of huge_in: no huge page comes in here */
 };
 
 /* Makes the page at va, in area, ready to be read or written. Rights were checked. */

@@ -23,6 +23,7 @@ enum key_type {
     TYPE_REPL,
     TYPE_ALLOC,
     TYPE_ORDER,
+    TYPE_THP,
 };
 
 struct key {
@@ -58,6 +59,7 @@ static const struct key keys[] = {
 #define STORE_BOOL(field, value)  (field) = (value)
 #define STORE_REPL(field, value)  (field) = (uint32_t)(value)
 #define STORE_ORDER(field, value) (field) = (uint32_t)(value)
+#define STORE_THP(field, value)   (field) = (uint32_t)(value)
 #define STORE_ALLOC(field, value) snprintf(field, sizeof(field), "%s", value)
 
 void config_default(struct config *c)
@@ -80,6 +82,7 @@ static uint64_t key_load(const struct config *c, const struct key *k)
     case TYPE_U32:
     case TYPE_REPL:
     case TYPE_ORDER:
+    case TYPE_THP:
         memcpy(&narrow, at, sizeof(narrow));
         return narrow;
     case TYPE_BOOL:
@@ -105,6 +108,7 @@ static void key_store(struct config *c, const struct key *k, uint64_t value)
     case TYPE_U32:
     case TYPE_REPL:
     case TYPE_ORDER:
+    case TYPE_THP:
         memcpy(at, &narrow, sizeof(narrow));
         break;
     case TYPE_BOOL:
@@ -190,6 +194,8 @@ static const char *type_values(enum key_type type)
         return "lru, fifo, plru, random, srrip or nru";
     case TYPE_ALLOC:
         return "the name of an allocator";
+    case TYPE_THP:
+        return "never, madvise or always";
     case TYPE_ORDER:
         return "lifo, fifo, address or size";
     }
@@ -230,6 +236,9 @@ static enum err set_key(struct config *c, const struct key *k, const char *value
     case TYPE_REPL:
         good = parse_name(value, repl_name, REPL_POLICIES, &number);
         break;
+    case TYPE_THP:
+        good = parse_name(value, thp_mode_name, THP_MODES, &number);
+        break;
     case TYPE_ORDER:
         good = parse_name(value, list_order_name, LIST_ORDERS, &number);
         break;
@@ -237,7 +246,7 @@ static enum err set_key(struct config *c, const struct key *k, const char *value
     if (!good)
         return error_set(e, ERR_VALUE, NULL, 0, k->name, "\"%s\" is not %s", value,
                          type_values(k->type));
-    bool named = k->type == TYPE_REPL || k->type == TYPE_ORDER;
+    bool named = k->type == TYPE_REPL || k->type == TYPE_ORDER || k->type == TYPE_THP;
     if (!named && (number < k->min || number > k->max))
         return error_set(e, ERR_VALUE, NULL, 0, k->name, "%s is outside %" PRIu64 " to %" PRIu64,
                          value, k->min, k->max);
@@ -448,6 +457,9 @@ const char *config_get(const struct config *c, const char *name, char *text, siz
         break;
     case TYPE_REPL:
         snprintf(text, size, "%s", repl_name[value]);
+        break;
+    case TYPE_THP:
+        snprintf(text, size, "%s", thp_mode_name[value]);
         break;
     case TYPE_ORDER:
         snprintf(text, size, "%s", list_order_name[value]);

@@ -16,6 +16,7 @@ struct config {
     uint64_t kernel_reserved;
     uint64_t seed;
     uint64_t access_unit;
+    uint64_t scan_ops, scan_pages; /* of khugepaged */
     uint32_t cpus;
     char alloc[32];
     struct alloc_config heap;

@@ -665,6 +665,30 @@ SAY(entry_write)
     say(t, ".");
 }
 
+SAY(huge_alloc)
+{
+    say(t, "512 frames from 0x%llx on are taken for a huge page at 0x%llx; %llu are left.",
+        LLU(e->pfn), LLU(e->va), LLU(e->free));
+}
+
+SAY(huge_free)
+{
+    say(t, "The 512 frames from 0x%llx on are free again; %llu are free now.", LLU(e->pfn),
+        LLU(e->free));
+}
+
+SAY(huge_split)
+{
+    say(t, "The huge page at 0x%llx is split: frame 0x%llx is now a table with 512 entries for it.",
+        LLU(e->va), LLU(e->table));
+}
+
+SAY(huge_collapse)
+{
+    say(t, "The 2 MiB at 0x%llx become a huge page in frame 0x%llx; %llu pages were copied.",
+        LLU(e->va), LLU(e->pfn), LLU(e->copied));
+}
+
 SAY(page_copy)
 {
     say(t, "The page at 0x%llx is shared, so frame 0x%llx is copied to 0x%llx for the writer.",

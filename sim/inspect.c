@@ -81,6 +81,11 @@ bool inspect_process_at(const struct sim *s, size_t i, struct process_info *info
     return kernel_process_at(s->m->kernel, i, info);
 }
 
+uint64_t inspect_huge_waste(const struct sim *s, uint16_t pid)
+{
+    return kernel_huge_waste(s->m->kernel, pid);
+}
+
 bool inspect_area(const struct sim *s, uint16_t pid, size_t i, struct area_info *info)
 {
     return kernel_area(s->m->kernel, pid, i, info);

@@ -36,6 +36,9 @@ int64_t inspect_proc(const struct sim *, const char *path, char *text, size_t si
 bool inspect_pagemap(const struct sim *, uint16_t pid, vpn_t, uint64_t *entry);
 size_t inspect_maps(const struct sim *, uint16_t pid, char *text, size_t size);
 
+/* Pages that are part of huge pages and hold only zeroes. */
+uint64_t inspect_huge_waste(const struct sim *, uint16_t pid);
+
 /* ---- memory ---- */
 void inspect_ram(const struct sim *, pa_t, void *to, size_t n);
 /* A walk through the tables of pid (not through any TLB). false: no such process. */

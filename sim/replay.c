@@ -453,6 +453,8 @@ void replay_op(struct machine *m, uint64_t number, const struct op *op,
     m->outcome = (struct outcome){result, faults_so_far(m) - faults};
     m->counters.ops++;
     m->counters.by_kind[op->kind]++;
+    if (m->config.scan_ops && number % m->config.scan_ops == 0)
+        kernel_khugepaged(m->kernel, m->config.scan_pages);
     m->counters.cycles_program = program_cycles(m);
     EMIT(&m->env, op_end, .op = number, .result = result, .faults = m->outcome.faults);
 }

@@ -98,6 +98,8 @@ static void read_process(struct stats *s, const struct sim *sim, const struct pr
     s->resident_peak += p->resident_peak;
     s->virtual_pages += p->virtual_pages;
     s->tables += p->tables;
+    s->huge += p->huge;
+    s->huge_waste += inspect_huge_waste(sim, p->pid);
     for (size_t i = 0; inspect_area(sim, p->pid, i, &area); i++)
         s->areas++;
 }

@@ -52,7 +52,7 @@ static void stand(struct replay *r)
 static bool come(struct replay *r, unsigned number)
 {
     int64_t result;
-    const struct program *p = machine_program(r->m, (uint16_t)number, &result);
+    const struct program *p = machine_program(r->m, (uint16_t)number, 0, &result);
     if (!p)
         return false;
     r->one[number].pid = p->pid;
@@ -412,7 +412,7 @@ static enum err run(struct replay *r, const struct trace *trace, struct error *e
         const struct op *op = &trace->op[number];
         int64_t result;
         err = check_op(r, trace, op, e);
-        if (!err && !machine_program(r->m, op->pid, &result))
+        if (!err && !machine_program(r->m, op->pid, op->tid, &result))
             err = error_set(e, ERR_VALUE, trace->path, op->line, "p", "process %u was killed",
                             op->pid);
         if (!err && (op->kind == OP_read || op->kind == OP_write))

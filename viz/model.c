@@ -247,6 +247,29 @@ static void on_frame_free(struct model *m, const struct event *e)
     m->frames_free = e->frame_free.free;
 }
 
+static void on_huge_alloc(struct model *m, const struct event *e)
+{
+    const struct ev_huge_alloc *h = &e->huge_alloc;
+    for (pfn_t i = 0; i < TABLE_ENTRIES; i++)
+        *model_frame_make(m, h->pfn + i) = (struct model_frame){
+            .use = (uint8_t)h->use, .pid = e->pid, .va = h->va + (i << PAGE_SHIFT)};
+    m->frames_free = h->free;
+    m->count.resident += h->use == FRAME_ANON ? TABLE_ENTRIES : 0;
+    struct model_fault *fault = &cpu_of(m, e)->fault;
+    if (fault->handling)
+        fault->frame = h->pfn;
+}
+
+static void on_huge_free(struct model *m, const struct event *e)
+{
+    for (pfn_t i = 0; i < TABLE_ENTRIES; i++) {
+        struct model_frame *f = model_frame_make(m, e->huge_free.pfn + i);
+        m->count.resident -= backs_page(f);
+        *f = (struct model_frame){.use = FRAME_FREE};
+    }
+    m->frames_free = e->huge_free.free;
+}
+
 static void on_table_new(struct model *m, const struct event *e)
 {
     struct model_frame *f = model_frame_make(m, e->table_new.pfn);
@@ -284,18 +307,32 @@ static struct model_frame *frame_held(struct model *m, pte_t entry)
 }
 
 /* A page may move (mremap): the frame goes with its entry, while it has only one. */
+static void frame_shown(struct model *m, const struct ev_entry_write *w, pte_t entry, pfn_t i,
+                        int sign)
+{
+    struct model_frame *f = frame_held(m, entry + (i << PAGE_SHIFT));
+    if (!f)
+        return;
+    f->refs += (uint32_t)sign;
+    if (sign > 0 && f->refs == 1 && f->use == FRAME_ANON)
+        f->va = w->va + (i << PAGE_SHIFT);
+}
+
+/* What a program's entry says appears or disappears; of 2 MiB that are 512 frames. */
+static void entry_shown(struct model *m, const struct ev_entry_write *w, pte_t entry, int sign)
+{
+    bool huge = w->level == 2 && (entry & PTE_PS);
+    pfn_t count = huge ? TABLE_ENTRIES : w->level == 1;
+    for (pfn_t i = 0; i < count; i++)
+        frame_shown(m, w, entry, i, sign);
+}
+
 static void on_entry_write(struct model *m, const struct event *e)
 {
     const struct ev_entry_write *w = &e->entry_write;
     entry_set(m, w->pa, w->after);
-    if (w->level != 1)
-        return;
-    struct model_frame *f = frame_held(m, w->before);
-    if (f)
-        f->refs--;
-    f = frame_held(m, w->after);
-    if (f && ++f->refs == 1 && f->use == FRAME_ANON)
-        f->va = w->va;
+    entry_shown(m, w, w->before, -1);
+    entry_shown(m, w, w->after, 1);
 }
 
 static void on_process_new(struct model *m, const struct event *e)
@@ -575,6 +612,12 @@ static bool fold_kernel(struct model *m, const struct event *e)
         return true;
     case EV_frame_free:
         on_frame_free(m, e);
+        return true;
+    case EV_huge_alloc:
+        on_huge_alloc(m, e);
+        return true;
+    case EV_huge_free:
+        on_huge_free(m, e);
         return true;
     case EV_table_new:
         on_table_new(m, e);

@@ -322,12 +322,13 @@ static uint64_t resident_in(const struct model *m, pa_t table, unsigned level, v
     unsigned first = start > base ? (unsigned)((start - base) / span) : 0;
     for (unsigned i = first; i < TABLE_ENTRIES && base + i * span < end; i++) {
         pte_t entry = f->entry[i];
-        bool held = (entry & PTE_P) || (level == 1 && (entry & PTE_G)); /* or PROT_NONE */
+        bool leaf = level == 1 || (entry & PTE_PS);
+        bool held = (entry & PTE_P) || (leaf && (entry & PTE_G)); /* or PROT_NONE */
         if (!held)
             continue;
-        if (level == 1 && model_frame(m, pte_pfn(entry))->use == FRAME_RESERVED)
+        if (leaf && model_frame(m, pte_pfn(entry))->use == FRAME_RESERVED)
             continue; /* the page of zeroes that all share */
-        if (level == 1 || (entry & PTE_PS))
+        if (leaf)
             pages += span / PAGE_SIZE;
         else
             pages += resident_in(m, entry & PTE_FRAME, level - 1, base + i * span, start, end);
