@@ -81,6 +81,28 @@ static const char forks[] =
     "{\"op\":\"free\",\"pid\":2,\"id\":3}\n"
     "{\"op\":\"exit\",\"pid\":2}\n";
 
+/* Huge pages come, are read, written, forked, moved, protected, split and made again. */
+static const char huge_pages[] =
+    "{\"memwalk\":1,\"name\":\"huge\"}\n"
+    "{\"op\":\"mmap\",\"addr\":\"0x40000000\",\"len\":6291456,\"prot\":3,\"flags\":50}\n"
+    "{\"op\":\"madvise\",\"addr\":\"0x40000000\",\"len\":6291456,\"advice\":14}\n"
+    "{\"op\":\"read\",\"addr\":\"0x40000000\",\"len\":8}\n"
+    "{\"op\":\"write\",\"addr\":\"0x40001000\",\"len\":8}\n"
+    "{\"op\":\"write\",\"addr\":\"0x40200000\",\"len\":8192}\n"
+    "{\"op\":\"read\",\"addr\":\"0x40400000\",\"len\":8}\n"
+    "{\"op\":\"fork\",\"child\":1}\n"
+    "{\"op\":\"write\",\"pid\":1,\"addr\":\"0x40000000\",\"len\":8}\n"
+    "{\"op\":\"mprotect\",\"addr\":\"0x40200000\",\"len\":2097152,\"prot\":0}\n"
+    "{\"op\":\"mprotect\",\"addr\":\"0x40200000\",\"len\":2097152,\"prot\":3}\n"
+    "{\"op\":\"munmap\",\"pid\":1,\"addr\":\"0x40000000\",\"len\":4096}\n"
+    "{\"op\":\"exit\",\"pid\":1}\n"
+    "{\"op\":\"mremap\",\"addr\":\"0x40200000\",\"old\":2097152,\"new\":2097152,\"flags\":3,"
+    "\"to\":\"0x80000000\"}\n"
+    "{\"op\":\"madvise\",\"addr\":\"0x80000000\",\"len\":4096,\"advice\":4}\n"
+    "{\"op\":\"mprotect\",\"addr\":\"0x40400000\",\"len\":4096,\"prot\":1}\n"
+    "{\"op\":\"madvise\",\"addr\":\"0x80000000\",\"len\":2097152,\"advice\":25}\n"
+    "{\"op\":\"munmap\",\"addr\":\"0x40000000\",\"len\":1073741824}\n";
+
 /* ---- a simulation that is watched ---- */
 
 struct watched {
@@ -176,6 +198,14 @@ START_TEST(model_equals_inspection_in_forked_processes)
 }
 END_TEST
 
+START_TEST(model_equals_inspection_with_huge_pages)
+{
+    every_op(huge_pages, (const char *const[]){"ram=32M", NULL});
+    every_op(huge_pages, (const char *const[]){"ram=32M", "thp.scan_ops=1", NULL});
+    every_op(huge_pages, (const char *const[]){"thp.enabled=always", NULL});
+}
+END_TEST
+
 START_TEST(model_equals_inspection_in_every_replacement)
 {
     for (unsigned i = 0; i < REPL_POLICIES; i++) {
@@ -264,7 +294,7 @@ START_TEST(model_check_sees_a_missing_event)
 END_TEST
 
 TEST_MAIN("model", model_equals_inspection_in_every_allocator,
-          model_equals_inspection_in_forked_processes, model_equals_inspection_in_every_replacement,
-          model_equals_inspection_in_kernel_calls, model_equals_inspection_when_memory_runs_out,
-          model_equals_inspection_in_shipped_traces, model_equals_inspection_after_jumps,
-          model_check_sees_a_missing_event)
+          model_equals_inspection_in_forked_processes, model_equals_inspection_with_huge_pages,
+          model_equals_inspection_in_every_replacement, model_equals_inspection_in_kernel_calls,
+          model_equals_inspection_when_memory_runs_out, model_equals_inspection_in_shipped_traces,
+          model_equals_inspection_after_jumps, model_check_sees_a_missing_event)
