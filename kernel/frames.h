@@ -27,6 +27,7 @@ struct frame {
     uint8_t use;   /* enum frame_use */
     uint8_t level; /* of a table */
     bool alone;    /* of an anonymous page: never shared since it was made or last copied */
+    bool dirty;    /* of a shared page: it was written, as an entry that is gone said */
     bool cached;   /* also held by a shared memory object */
     bool lazy;     /* MADV_FREE: worth nothing unless it is written again */
     bool head;     /* the first of 512 frames that are to be given back together */

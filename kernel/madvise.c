@@ -96,6 +96,32 @@ static int64_t advise_remove(struct kernel *k, const struct area *a, va_t start,
     return 0;
 }
 
+/* What reclaim does to a page of shared memory that only one entry maps, where there is no swap:
+ * the entry goes; the page too, unless it was written. */
+static void page_out_shared(struct kernel *k, struct process *p, const struct area *a, va_t va)
+{
+    pfn_t table;
+    pte_t entry = pgtable_get(k, p, va, &table);
+    const struct frame *frame = frames_at(k->frames, pte_pfn(entry));
+    if (!pte_held(entry) || frame->refs > 1)
+        return;
+    pgtable_zap(k, p, va, va + PAGE_SIZE, ZAP_KEEP_GUARDS);
+    if (!frame->dirty)
+        object_punch(a->object, a->pgoff + ((va - a->start) >> PAGE_SHIFT), 1);
+}
+
+/* NOTE: pages that were written would need swap: they stay. */
+static void advise_page_out(struct kernel *k, struct process *p, const struct area *a, va_t start,
+                            va_t end)
+{
+    if (!a->object) {
+        pgtable_drop_lazy(k, p, start, end);
+        return;
+    }
+    for (va_t va = start; pgtable_next(k, p, &va, end) != PFN_NONE; va += PAGE_SIZE)
+        page_out_shared(k, p, a, va);
+}
+
 /* Guards take the place of whatever is there. */
 static int64_t advise_guard(struct kernel *k, struct process *p, struct area *a, va_t start,
                             va_t end)
@@ -131,7 +157,7 @@ static int64_t advise_pages(struct kernel *k, struct process *p, struct area *a,
     case LX_MADV_PAGEOUT:
         if (locked)
             return -LX_EINVAL;
-        pgtable_drop_lazy(k, p, start, end); /* NOTE: the rest would need swap */
+        advise_page_out(k, p, a, start, end);
         return 0;
     case LX_MADV_GUARD_INSTALL:
         return advise_guard(k, p, a, start, end);

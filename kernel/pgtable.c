@@ -53,6 +53,8 @@ static void count_entry(struct kernel *k, struct process *p, unsigned level, pte
                         int sign)
 {
     bool of_program = pte_held(entry) && (entry & PTE_US);
+    if (level == 1 && of_program && sign < 0 && (entry & PTE_D))
+        frames_at(k->frames, pte_pfn(entry))->dirty = true;
     if (level == 1 && of_program)
         count_page(k, p, pte_pfn(entry), va, sign);
     if (level == 2 && of_program && pte_huge(entry))
