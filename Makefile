@@ -314,6 +314,13 @@ bench: all $(BIN_BENCH) ## measure speed, side by side with the references
 	@for b in $(sort $(BIN_BENCH)); do echo "== $$b"; $$b || exit; done
 	@for s in $(sort $(wildcard tests/bench/*.sh)); do echo "== $$s"; MEMWALK_BUILD=$B $$s || exit; done
 
+# Not a test: it needs the very Linux that is modelled, and minutes.
+N     ?= 1000
+FIRST ?= 1
+.PHONY: truth-vm
+truth-vm: all ## N=1000 random sequences of memory calls on this Linux and on the simulator, compared
+	@tests/native/truth_vm.sh $B $(N) $(FIRST)
+
 fuzz: deps-dev ## run each fuzz target for FUZZ_SECONDS=60 from its corpus
 	@$(MAKE) $(PARALLEL) MODE=fuzz fuzzers
 

@@ -275,10 +275,12 @@ int64_t sys_mlock(struct kernel *k, struct process *p, const uint64_t arg[6])
 {
     va_t start = align_down(arg[0], PAGE_SIZE);
     uint64_t length = align_up(arg[1] + (arg[0] & PAGE_MASK), PAGE_SIZE);
-    uint64_t locked = process_locked(p) + length;
-    if (locked > k->config.memlock_limit)
-        locked -= locked_bytes(p, start, start + length);
-    if (locked > k->config.memlock_limit)
+    uint64_t limit = k->config.memlock_limit >> PAGE_SHIFT;
+    uint64_t locked = (process_locked(p) >> PAGE_SHIFT) + (length >> PAGE_SHIFT);
+    va_t end = length > UINT64_MAX - start ? UINT64_MAX : start + length;
+    if (locked > limit)
+        locked -= locked_bytes(p, start, end) >> PAGE_SHIFT;
+    if (locked > limit)
         return -LX_ENOMEM;
     if (start + length < start)
         return -LX_EINVAL;

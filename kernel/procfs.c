@@ -154,7 +154,7 @@ static uint64_t pagemap_entry(const struct kernel *k, pfn_t pfn, pte_t entry)
         return 0;
     const struct frame *frame = frames_at(k->frames, pfn);
     uint64_t map = PM_PRESENT | pfn;
-    if (pfn == k->zero || !frame)
+    if (pfn_is_zero(k, pfn) || !frame)
         return map;
     return map | (frame->refs == 1 ? PM_EXCLUSIVE : 0) | (frame->use == FRAME_ANON ? 0 : PM_FILE);
 }

@@ -12,7 +12,7 @@
 static void see_page(const struct kernel *k, pfn_t pfn, pte_t entry, struct page_census *c)
 {
     const struct frame *frame = frames_at(k->frames, pfn);
-    if (pfn == k->zero || !frame || !frame->refs)
+    if (pfn_is_zero(k, pfn) || !frame || !frame->refs)
         return;
     bool dirty = entry & PTE_D, shared = frame->refs > 1;
     uint64_t share = (PAGE_SIZE << PSS_SHIFT) / frame->refs;
@@ -38,7 +38,7 @@ static void see_entry(const struct kernel *k, pte_t entry, unsigned level, uint6
 {
     if (!pte_held(entry))
         return;
-    c->huge += level > 1 ? pages : 0;
+    c->huge += level > 1 && !pfn_is_zero(k, pte_pfn(entry)) ? pages : 0;
     for (uint64_t i = 0; i < pages; i++)
         see_page(k, pte_pfn(entry) + i, entry, c);
 }

@@ -495,10 +495,10 @@ static bool sequence(const char *folder, uint64_t number)
     struct error e = {0};
     const struct truth_options o = {.heap0 = HEAP0, .mmap_low = MMAP_LOW, .ram = RAM};
     const struct trace nothing = {0};
-    struct generator g = {.profile = &profiles[number % ARRAY_LEN(profiles)],
-                          .rng = {number * UINT64_C(0x9e3779b97f4a7c15) + 1},
-                          .lives = {true},
-                          .used = {true}};
+    struct generator g = {
+        .profile = &profiles[number % ARRAY_LEN(profiles)], .lives = {true}, .used = {true}};
+    struct rng seed = {number};
+    g.rng.state = rng_next(&seed); /* neighbours share nothing */
     snprintf(path, sizeof(path), "%s/%s-%" PRIu64 ".jsonl", folder, g.profile->name, number);
     truth_config(&o, &config);
     g.out = fopen(path, "w");
