@@ -35,10 +35,10 @@ bool mmu_translate(struct mmu *, const struct piece *, pa_t *, struct mmu_fault 
 /* Charges and counts the data of a piece that was translated. */
 void mmu_data(struct mmu *, const struct piece *, pa_t);
 
-/* The current address space as TLB keys have it. */
+/* The current address space as TLB keys have it. Without a guest the VPID is 0. */
 static inline uint64_t mmu_space(const struct mmu_regs *regs)
 {
-    return (uint64_t)mmu_pcid(regs) << KEY_PCID_SHIFT;
+    return (uint64_t)mmu_pcid(regs) << KEY_PCID_SHIFT | (uint64_t)regs->vpid << KEY_VPID_SHIFT;
 }
 
 static inline bool mmu_has_level(const struct mmu *m, unsigned level)

@@ -6,6 +6,7 @@
 #include "mmu/mmu.h"
 
 #include "mmu/levels.h"
+#include "mmu/nested.h"
 #include "sim/base/arena.h"
 #include "sim/base/check.h"
 
@@ -161,7 +162,8 @@ static bool raise_fault(struct mmu *m, const struct piece *p, uint32_t vector, u
                         unsigned level, struct mmu_fault *fault)
 {
     m->count.faults++;
-    *fault = (struct mmu_fault){p->va, vector, error, level, p->how};
+    *fault = (struct mmu_fault){
+        .va = p->va, .vector = vector, .error = error, .level = level, .access = p->how};
     EMIT(m->env, fault, .va = p->va, .vector = vector, .error = error, .level = level);
     return false;
 }
@@ -169,13 +171,32 @@ static bool raise_fault(struct mmu *m, const struct piece *p, uint32_t vector, u
 /* A page fault also forgets what was cached for the address, so that a kernel that only adds
  * rights need not invalidate. SDM vol. 3A, "Operations that Invalidate TLBs and Paging-Structure
  * Caches". */
+static void forget_address(struct mmu *m, va_t va)
+{
+    struct scope current = scope_current(m);
+    levels_drop(m, va, &current);
+    psc_drop(&m->psc, m->env, va, &current);
+}
+
 static bool raise_pf(struct mmu *m, const struct piece *p, uint32_t error, unsigned level,
                      struct mmu_fault *fault)
 {
-    struct scope current = scope_current(m);
-    levels_drop(m, p->va, &current);
-    psc_drop(&m->psc, m->env, p->va, &current);
+    forget_address(m, p->va);
     return raise_fault(m, p, VECTOR_PF, error, level, fault);
+}
+
+/* An EPT violation forgets in the same way. SDM vol. 3C, "Operations that Invalidate Cached
+ * Mappings". */
+static bool leave_guest(struct mmu *m, const struct piece *p, const struct vm_exit *exit,
+                        struct mmu_fault *fault)
+{
+    forget_address(m, p->va);
+    m->count.vm_exits++;
+    mmu_charge(m, &m->count.cycles_exit, m->config.exit_cycles);
+    *fault = (struct mmu_fault){.va = p->va, .access = p->how, .exit = *exit};
+    EMIT(m->env, vm_exit, .reason = exit->reason, .qualification = exit->qualification,
+         .gpa = exit->gpa, .va = p->va);
+    return false;
 }
 
 /* ---- the walk ---- */
@@ -188,11 +209,29 @@ static cycles_t entry_cycles(struct mmu *m, pa_t pa, bool write)
     return caches_access(&m->caches, m->env, &m->count.cache, pa, sizeof(pte_t), write, true);
 }
 
-static void walk_tell(struct mmu *m, const struct walk *w, pa_t table)
+static void ept_tell(struct mmu *m, const struct ept_walk *e)
+{
+    for (unsigned i = 0; i < e->steps; i++) {
+        cycles_t cost = entry_cycles(m, e->step[i].pa, false);
+        m->count.ept_reads++;
+        mmu_charge(m, &m->count.cycles_walk, cost);
+        EMIT(m->env, ept_read, .gpa = e->gpa, .level = e->step[i].level, .pa = e->step[i].pa,
+             .index = e->step[i].index, .entry = e->step[i].entry, .cost = cost);
+    }
+}
+
+/* final: the page's own guest-physical address was looked up, because the guest allows the access.
+ */
+static void walk_tell(struct mmu *m, const struct walk *w, pa_t table, bool final)
 {
     EMIT(m->env, walk_begin, .va = w->va, .root = table);
-    for (unsigned i = 0; i < w->steps; i++) {
+    unsigned epts = !m->regs.eptp ? 0 : w->steps + (w->exit.reason || final);
+    for (unsigned i = 0; i < max_u64(w->steps, epts); i++) {
         const struct walk_step *step = &w->step[i];
+        if (i < epts)
+            ept_tell(m, &w->ept[i]);
+        if (i == w->steps)
+            break;
         cycles_t cost = entry_cycles(m, step->pa, false);
         m->count.walk_reads++;
         mmu_charge(m, &m->count.cycles_walk, cost);
@@ -201,14 +240,25 @@ static void walk_tell(struct mmu *m, const struct walk *w, pa_t table)
     }
 }
 
+static void charge_marks(struct mmu *m, const struct walk *w)
+{
+    for (unsigned i = 0; i < w->steps; i++)
+        if (w->step[i].marked)
+            mmu_charge(m, &m->count.cycles_walk, entry_cycles(m, w->step[i].pa, true));
+    for (unsigned i = 0; m->regs.eptp && i <= w->steps; i++)
+        for (unsigned s = 0; s < w->ept[i].steps; s++)
+            if (w->ept[i].step[s].marked)
+                mmu_charge(m, &m->count.cycles_walk, entry_cycles(m, w->ept[i].step[s].pa, true));
+}
+
 static void walk_done(struct mmu *m, struct walk *w, enum access how)
 {
-    const struct walk read = *w;
     walk_commit(m->ram, m->env, w, how);
+    if (m->regs.eptp)
+        nested_commit(m->ram, m->env, &m->regs, w, how);
     m->count.ad_writes += w->marked;
-    for (unsigned i = 0; w->marked && i < w->steps; i++)
-        if (w->step[i].entry != read.step[i].entry)
-            mmu_charge(m, &m->count.cycles_walk, entry_cycles(m, w->step[i].pa, true));
+    if (w->marked)
+        charge_marks(m, w);
     psc_fill(&m->psc, m->env, w, mmu_space(&m->regs));
     EMIT(m->env, walk_end, .va = w->va, .pfn = w->to.pa >> PAGE_SHIFT, .size = w->to.page_size,
          .flags = w->to.flags, .reads = w->steps);
@@ -222,7 +272,8 @@ static uint64_t walk_data(const struct walk *w)
 
 static bool walk_page(struct mmu *m, const struct piece *p, uint64_t *data, struct mmu_fault *fault)
 {
-    struct walk w = {.marked = 0};
+    struct walk w;
+    w.marked = 0;
     struct walk_start start = walk_root(&m->regs);
     if (m->psc.any) {
         m->count.psc_lookups++;
@@ -230,10 +281,14 @@ static bool walk_page(struct mmu *m, const struct piece *p, uint64_t *data, stru
     }
     m->count.walks++;
     walk_read_from(m->ram, &m->regs, p->va, &start, &w);
-    walk_tell(m, &w, start.table);
     uint32_t error;
-    if (!walk_judge(&w, &m->regs, p->how, &error))
+    struct vm_exit exit;
+    bool allowed = walk_judge(&w, &m->regs, p->how, &error);
+    walk_tell(m, &w, start.table, allowed);
+    if (!allowed && !w.exit.reason)
         return raise_pf(m, p, error, w.step[w.steps - 1].level, fault);
+    if (m->regs.eptp && !nested_judge(&w, &m->regs, p->how, &exit))
+        return leave_guest(m, p, &exit, fault);
     walk_done(m, &w, p->how);
     *data = walk_data(&w);
     return true;
@@ -242,7 +297,8 @@ static bool walk_page(struct mmu *m, const struct piece *p, uint64_t *data, stru
 /* ---- translation ---- */
 
 /* A write through an entry whose dirty flag is clear: the walker goes to the tables again to set D
- * there. What it finds is what counts from then on, also where the entry was stale. */
+ * there (in a guest also to ask the EPT for a right that the entry does not tell of). What it finds
+ * is what counts from then on, also where the entry was stale. */
 static bool dirty_walk(struct mmu *m, const struct piece *p, uint64_t *data,
                        struct mmu_fault *fault)
 {
@@ -270,7 +326,7 @@ static bool cached_judge(struct mmu *m, const struct piece *p, uint64_t *data,
     uint32_t error;
     if (!rights_judge(&m->regs, p->how, flags, &error))
         return raise_pf(m, p, error, flags_size(flags), fault);
-    if (p->how == ACCESS_WRITE && !(flags & TLB_DIRTY))
+    if (walk_needed(&m->regs, p->how, flags))
         return dirty_walk(m, p, data, fault);
     return true;
 }
@@ -368,7 +424,7 @@ static bool access_plain(struct mmu *m, va_t va, void *buf, size_t n, enum acces
 /* Host speed only, so never while somebody listens; and data caches are the plain path's. */
 static bool front_on(const struct mmu *m)
 {
-    return m->config.front_cache && !m->env->bus->on && !m->caches.on;
+    return m->config.front_cache && !m->env->bus->on && !m->caches.on && !m->regs.eptp;
 }
 
 bool mmu_access(struct mmu *m, va_t va, void *buf, size_t n, enum access how,

@@ -22,6 +22,7 @@
 #ifndef MEMWALK_MMU_MMU_H
 #define MEMWALK_MMU_MMU_H
 
+#include "mmu/ept.h"
 #include "mmu/pte.h"
 #include "mmu/ram.h"
 #include "sim/base/hot.h"
@@ -62,6 +63,7 @@ struct mmu_config {
     uint32_t psc_entries[LEVELS_MAX + 1]; /* by level of the entry held: [2] PDE … ; 0: none */
     uint32_t walk_read_cycles;            /* each entry that the walker reads */
     uint32_t data_cycles;                 /* each access to data, after translation */
+    uint32_t exit_cycles;                 /* each VM exit, with the way back */
     uint32_t maxphyaddr;                  /* physical address bits, 36 to 52 */
     bool front_cache;                     /* host speed only; changes no figure */
     struct cache_config cache[CACHE_LEVELS];
@@ -96,6 +98,8 @@ struct mmu_regs {
     uint64_t pat;        /* IA32_PAT: eight memory types of 8 bits */
     uint32_t pkru, pkrs; /* two bits for each of 16 keys: access disable, write disable */
     unsigned maxphyaddr;
+    uint64_t eptp; /* in a guest: its extended page tables; 0: no guest */
+    uint8_t vpid;  /* and which guest, 1 to 15, for TLB entries */
     uint8_t cpl;   /* 0 to 3; only 3 is user mode */
     bool ac;       /* EFLAGS.AC: supervisor may touch user pages although SMAP is on */
     bool implicit; /* the processor's own access to a system table: supervisor, whatever the CPL */
@@ -131,6 +135,7 @@ struct mmu_fault {
     uint32_t error; /* PF_ bits */
     unsigned level; /* where the walk ended, 0: before the walk (not canonical) */
     enum access access;
+    struct vm_exit exit; /* where vector is 0: the access leaves the guest */
 };
 
 /* Rights of a translation, all levels taken together, and what else of the last entry matters; also
@@ -146,6 +151,8 @@ enum tlb_flag {
     TLB_PAT = 128,
     TLB_GLOBAL = 256,    /* PTE_G */
     TLB_SHADOW = 512,    /* a shadow-stack page: dirty, writable but for its own entry */
+    TLB_EPT_R = 1 << 14, /* in a guest: its EPT allows to read, to fetch */
+    TLB_EPT_X = 1 << 15,
     TLB_2M = 1 << 12,    /* a 2 MiB page */
     TLB_1G = 1 << 13,    /* a 1 GiB page */
     TLB_KEYS = 15 << 19, /* protection key */
@@ -180,9 +187,10 @@ struct translation {
 struct walk_step {
     unsigned level; /* 5 … 1 */
     unsigned index;
-    pa_t pa;
+    pa_t pa; /* in a guest too: where in the machine's memory it stands */
     pte_t entry;
     uint32_t flags; /* TLB_WRITE, USER, EXEC of all levels down to this one */
+    bool marked;    /* walk_commit set A or D in it */
 };
 
 struct walk {
@@ -193,12 +201,18 @@ struct walk {
     unsigned steps;  /* entries read */
     unsigned marked; /* entries in which walk_commit set A or D */
     struct walk_step step[LEVELS_MAX];
-    struct translation to; /* where present */
+    struct translation to; /* where present; in a guest only where ept[steps].exit is 0 */
+    pa_t gpa;              /* where present: by the guest's tables alone */
+    struct vm_exit exit; /* why a guest's walk ended before it read step[steps]; reason 0: not so */
+    /* In a guest: ept[i] found where step i's entry stands (no steps: a paging-structure cache knew
+     * its table), ept[steps] where the page is. */
+    struct ept_walk ept[LEVELS_MAX + 1];
 };
 
 /* Only reads, and records each entry. */
 void walk_read(const struct ram *, const struct mmu_regs *, va_t, struct walk *);
-/* Only decides: true, or false with the #PF error code. Causes in hardware's priority. */
+/* Only decides: true, or false with the #PF error code. Causes in hardware's priority. A guest's
+ * walk that ended with an exit is false with 0. */
 bool walk_judge(const struct walk *, const struct mmu_regs *, enum access, uint32_t *pf_error);
 /* Only writes A (and D for a write) where still clear. */
 void walk_commit(struct ram *, struct env *, struct walk *, enum access);
@@ -235,11 +249,13 @@ struct mmu_counters {
     uint64_t bytes;
     uint64_t walks;       /* completed or faulting, dirty_walks included */
     uint64_t dirty_walks; /* on a TLB hit: a write found the entry's dirty flag clear */
-    uint64_t walk_reads;  /* entries read from RAM */
+    uint64_t walk_reads;  /* entries read from RAM, those of a guest's EPT not included */
+    uint64_t ept_reads;   /* entries of the EPT read from RAM */
+    uint64_t vm_exits;    /* EPT violations and misconfigurations */
     uint64_t psc_lookups, psc_hits;
     uint64_t ad_writes; /* entries in which A or D was set */
     uint64_t faults;
-    cycles_t cycles_tlb, cycles_walk, cycles_data; /* sums of what was charged */
+    cycles_t cycles_tlb, cycles_walk, cycles_data, cycles_exit; /* sums of what was charged */
 };
 
 /* ---- the MMU of one CPU ---- */
@@ -296,6 +312,22 @@ bool mmu_write_cr4(struct mmu *, uint64_t value);
 void mmu_invlpg(struct mmu *, va_t);
 /* INVPCID. pcid and va are ignored where the type does not need them. */
 bool mmu_invpcid(struct mmu *, enum invpcid, uint64_t pcid, va_t);
+
+#define VPID_MAX 15u
+
+enum invvpid {
+    INVVPID_ADDRESS,        /* one address of one guest, all PCIDs */
+    INVVPID_SINGLE,         /* one guest */
+    INVVPID_ALL,            /* all guests */
+    INVVPID_ALL_BUT_GLOBAL, /* one guest, not its global entries */
+    INVVPID_TYPES
+};
+
+/* INVVPID, from outside of guests or from within. false: VMfail, nothing was done. */
+bool mmu_invvpid(struct mmu *, enum invvpid, uint64_t vpid, va_t);
+/* INVEPT: after a change in the EPT that takes something away. */
+void mmu_invept(struct mmu *);
+
 /* Must be called after ram_restore: host pointers may be stale. Changes no figure. */
 void mmu_forget_host(struct mmu *);
 

@@ -36,7 +36,7 @@ static bool psc_find_level(struct psc *psc, va_t va, uint64_t space, unsigned le
         return false;
     tlb_hit(t, 0, (uint32_t)way);
     uint64_t data = t->entry[way].data;
-    *start = (struct walk_start){level - 1, data & ~PAGE_MASK, data_flags(data)};
+    *start = (struct walk_start){level - 1, data & ~PAGE_MASK, data_flags(data), true};
     return true;
 }
 
@@ -61,7 +61,7 @@ void psc_fill(struct psc *psc, struct env *env, const struct walk *w, uint64_t s
         if (!t->config.ways || tlb_find(t, 0, key) != TLB_NONE)
             continue;
         uint64_t victim;
-        pa_t table = w->step[i].entry & PTE_FRAME;
+        pa_t table = w->step[i + 1].pa & ~PAGE_MASK; /* in a guest: behind its EPT */
         uint32_t slot = tlb_put(t, &env->rng, 0, key, table | w->step[i].flags, &victim);
         EMIT(env, psc_fill, .level = level, .slot = slot,
              .va = align_down(w->va, level_span(level)), .table = table, .pcid = key_pcid(key));

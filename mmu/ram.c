@@ -38,7 +38,8 @@ struct ram_snapshot {
 
 struct ram {
     struct root *root;
-    uint64_t frames; /* size of RAM in frames */
+    uint64_t frames; /* size of RAM in frames, the hypervisor's included */
+    uint64_t size;   /* in bytes, without them */
     uint64_t nodes;
     uint64_t epoch;
     uint64_t live;  /* frames with host memory below the root */
@@ -60,13 +61,14 @@ static size_t root_size(const struct ram *ram)
     return sizeof(struct root) + ram->nodes * sizeof(struct node *);
 }
 
-struct ram *ram_new(uint64_t bytes)
+struct ram *ram_new_guest(uint64_t bytes, uint64_t host_bytes)
 {
-    CHECK(bytes % PAGE_SIZE == 0);
+    CHECK(bytes % PAGE_SIZE == 0 && host_bytes % PAGE_SIZE == 0);
     struct ram *ram = calloc(1, sizeof(*ram));
     if (!ram)
         return NULL;
-    ram->frames = bytes / PAGE_SIZE;
+    ram->size = bytes;
+    ram->frames = (bytes + host_bytes) / PAGE_SIZE;
     ram->nodes = (ram->frames + NODE_FRAMES - 1) / NODE_FRAMES;
     ram->epoch = 1;
     ram->root = calloc(1, root_size(ram));
@@ -76,6 +78,11 @@ struct ram *ram_new(uint64_t bytes)
     }
     ram->root->refs = 1;
     return ram;
+}
+
+struct ram *ram_new(uint64_t bytes)
+{
+    return ram_new_guest(bytes, 0);
 }
 
 /* ---- giving up a share of a piece ---- */
@@ -159,6 +166,11 @@ static struct node *node_own(struct ram *ram, pfn_t pfn)
 }
 
 uint64_t ram_size(const struct ram *ram)
+{
+    return ram->size;
+}
+
+uint64_t ram_host_end(const struct ram *ram)
 {
     return ram->frames * PAGE_SIZE;
 }

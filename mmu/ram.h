@@ -17,8 +17,12 @@ struct ram_snapshot;
 
 /* bytes is a multiple of PAGE_SIZE. NULL: no host memory. */
 struct ram *ram_new(uint64_t bytes);
+/* The same with more frames behind its end, which a hypervisor keeps for itself: ram_size does not
+ * count them, and nobody else goes there. */
+struct ram *ram_new_guest(uint64_t bytes, uint64_t host_bytes);
 void ram_destroy(struct ram *);
 uint64_t ram_size(const struct ram *);
+uint64_t ram_host_end(const struct ram *); /* where the hypervisor's frames end */
 
 /* The 4096 bytes of a frame, to read; never NULL for pfn inside RAM. */
 const uint8_t *ram_frame(const struct ram *, pfn_t);

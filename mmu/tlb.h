@@ -36,7 +36,7 @@ enum size_code { SIZE_4K = 1, SIZE_2M, SIZE_1G, SIZE_CODES };
 
 #define KEY_SIZE_BITS  3
 #define KEY_PCID_SHIFT 48
-#define KEY_VPID_SHIFT 60 /* always 0 here: no guest runs */
+#define KEY_VPID_SHIFT 60 /* 0: not a guest's */
 #define KEY_PCID       ((uint64_t)0xfff << KEY_PCID_SHIFT)
 #define KEY_VPID       ((uint64_t)0xf << KEY_VPID_SHIFT)
 #define KEY_PAGE       (((uint64_t)1 << KEY_PCID_SHIFT) - 1) /* page number and size */

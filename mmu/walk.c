@@ -8,6 +8,10 @@
  */
 #include "mmu/walk.h"
 
+#include "mmu/nested.h"
+
+#include <string.h>
+
 _Static_assert(PTE_RW == TLB_WRITE && PTE_US == TLB_USER && PTE_D == TLB_DIRTY &&
                    PTE_G == TLB_GLOBAL && PTE_PWT == TLB_PWT && PTE_PCD == TLB_PCD &&
                    PTE_PAT == TLB_PAT && PTE_PKEY >> 40 == TLB_KEYS,
@@ -110,7 +114,7 @@ static void page_found(const struct mmu_regs *regs, uint32_t above, struct walk 
     uint64_t span = level_span(leaf->level);
     w->present = true;
     w->to.page_size = span;
-    w->to.pa = (leaf->entry & PTE_FRAME & ~(span - 1)) | (w->va & (span - 1));
+    w->gpa = w->to.pa = (leaf->entry & PTE_FRAME & ~(span - 1)) | (w->va & (span - 1));
     w->to.flags = leaf->flags | (uint32_t)(leaf->entry & walk_leaf_bits(regs) & PAGE_MASK);
     w->to.flags |= (uint32_t)((leaf->entry & PTE_PKEY) >> PTE_PKEY_SHIFT << TLB_KEY_SHIFT);
     if (leaf->entry & (leaf->level == 1 ? PTE_PAT : PTE_PAT_LARGE))
@@ -126,7 +130,7 @@ static void page_found(const struct mmu_regs *regs, uint32_t above, struct walk 
 struct walk_start walk_root(const struct mmu_regs *regs)
 {
     return (struct walk_start){mmu_levels(regs), regs->cr3 & PTE_FRAME,
-                               TLB_WRITE | TLB_USER | TLB_EXEC};
+                               TLB_WRITE | TLB_USER | TLB_EXEC, false};
 }
 
 void walk_read_from(const struct ram *ram, const struct mmu_regs *regs, va_t va,
@@ -136,13 +140,20 @@ void walk_read_from(const struct ram *ram, const struct mmu_regs *regs, va_t va,
     w->canonical = true;
     w->present = w->reserved = false;
     w->steps = 0;
+    w->exit.reason = 0;
+    w->ept[0].steps = 0;
     pa_t table = start->table;
     uint32_t flags = start->flags, above;
     for (unsigned level = start->level;; level--) {
-        struct walk_step *step = &w->step[w->steps++];
+        struct walk_step *step = &w->step[w->steps];
         step->level = level;
+        step->marked = false;
         step->index = va_index(va, level);
         step->pa = table + 8 * (pa_t)step->index;
+        bool known = !regs->eptp || (start->physical && w->steps == 0);
+        if (!known && !nested_table(ram, regs, w, w->steps))
+            return;
+        w->steps++;
         step->entry = ram_read64(ram, step->pa);
         above = flags;
         step->flags = flags = walk_entry_flags(step->entry, flags);
@@ -156,11 +167,15 @@ void walk_read_from(const struct ram *ram, const struct mmu_regs *regs, va_t va,
         table = step->entry & PTE_FRAME;
     }
     page_found(regs, above, w);
+    if (regs->eptp)
+        nested_page(ram, regs, w);
 }
 
 void walk_read(const struct ram *ram, const struct mmu_regs *regs, va_t va, struct walk *w)
 {
-    *w = (struct walk){.va = va, .canonical = va_canonical(va, mmu_levels(regs))};
+    memset(w, 0, offsetof(struct walk, ept)); /* the rest is large, and written before it is read */
+    w->va = va;
+    w->canonical = va_canonical(va, mmu_levels(regs));
     if (!w->canonical)
         return;
     struct walk_start start = walk_root(regs);
@@ -172,7 +187,7 @@ void walk_read(const struct ram *ram, const struct mmu_regs *regs, va_t va, stru
 bool walk_judge(const struct walk *w, const struct mmu_regs *regs, enum access how, uint32_t *error)
 {
     *error = 0;
-    if (!w->canonical)
+    if (!w->canonical || w->exit.reason)
         return false;
     if (w->present)
         return rights_judge(regs, how, w->to.flags, error);
@@ -194,6 +209,7 @@ void walk_commit(struct ram *ram, struct env *env, struct walk *w, enum access h
             continue;
         ram_write64(ram, step->pa, after);
         step->entry = after;
+        step->marked = true;
         w->marked++;
         EMIT(env, entry_mark, .pa = step->pa, .level = step->level, .before = before,
              .after = after);

@@ -37,6 +37,7 @@ struct walk_start {
     unsigned level;
     pa_t table;
     uint32_t flags;
+    bool physical; /* in a guest: table is where it stands in the machine's memory */
 };
 
 /* The bits of a present entry that must be 0. */

@@ -114,7 +114,7 @@ static enum err refuse(struct machine *m, const struct mmu_fault *fault, struct 
 /* The kernel resolves the fault, or *e says why it cannot. */
 static enum err resolve(struct machine *m, const struct mmu_fault *fault, struct error *e)
 {
-    if (kernel_fault(m->kernel, machine_cpu(m), fault, &m->signal) >= FAULT_SIGNAL)
+    if (machine_fault(m, fault) >= FAULT_SIGNAL)
         return refuse(m, fault, e);
     return ERR_NONE;
 }

@@ -432,6 +432,9 @@ enum err config_check(const struct config *c, struct error *e)
         return error_set(e, ERR_VALUE, NULL, 0, "kernel.reserved", "is more than half of ram");
     if (c->mmu.maxphyaddr < 64 && c->ram_bytes > (uint64_t)1 << c->mmu.maxphyaddr)
         return error_set(e, ERR_VALUE, NULL, 0, "ram", "does not fit in maxphyaddr bits");
+    const uint64_t page = c->nested.page;
+    if (page != level_span(1) && page != level_span(2) && page != level_span(3))
+        return error_set(e, ERR_VALUE, NULL, 0, "nested.page", "must be 4K, 2M or 1G");
     return layout_check(c, e);
 }
 

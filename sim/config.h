@@ -10,6 +10,7 @@
 #include "kernel/kernel.h"
 #include "mmu/mmu.h"
 #include "sim/base/err.h"
+#include "sim/nested.h"
 
 struct config {
     uint64_t ram_bytes;
@@ -21,6 +22,7 @@ struct config {
     char alloc[32];
     struct alloc_config heap;
     struct mmu_config mmu;
+    struct nested_config nested;
     struct kernel_config kernel;
 };
 

@@ -982,6 +982,57 @@ SAY(entry_mark)
         LLU(e->after));
 }
 
+SAY(ept_read)
+{
+    say(t, "Guest-physical 0x%llx: EPT %s[%llu] at physical 0x%llx is 0x%llx", LLU(e->gpa),
+        table_of(e->level), LLU(e->index), LLU(e->pa), LLU(e->entry));
+    if (e->cost)
+        say(t, " (%llu cycles)", LLU(e->cost));
+    say(t, ".");
+}
+
+SAY(ept_mark)
+{
+    pte_t now = e->after & ~e->before;
+    say(t, "The walker sets %s%s%s in the EPT's %s at physical 0x%llx.", now & EPT_A ? "A" : "",
+        (now & EPT_A) && (now & EPT_D) ? " and " : "", now & EPT_D ? "D" : "", entry_of(e->level),
+        LLU(e->pa));
+}
+
+SAY(vm_exit)
+{
+    if (e->reason == EXIT_EPT_MISCONFIG) {
+        say(t, "VM exit 49, EPT misconfiguration: an entry for guest-physical 0x%llx is malformed.",
+            LLU(e->gpa));
+        return;
+    }
+    say(t,
+        "VM exit 48, EPT violation, qualification 0x%llx: guest-physical 0x%llx (for linear "
+        "0x%llx, %s) ",
+        LLU(e->qualification), LLU(e->gpa), LLU(e->va),
+        e->qualification & EXIT_FINAL ? "its page" : "a table's entry");
+    say(t, e->qualification >> EXIT_RIGHTS_SHIFT & EPT_RWX ? "may not be used in this way."
+                                                           : "is not mapped.");
+}
+
+SAY(ept_write)
+{
+    say(t,
+        "The hypervisor writes the EPT's %s at physical 0x%llx for guest-physical 0x%llx: 0x%llx.",
+        entry_of(e->level), LLU(e->pa), LLU(e->gpa), LLU(e->entry));
+}
+
+SAY(invvpid)
+{
+    say(t, "INVVPID, type %llu, VPID %llu.", LLU(e->type), LLU(e->vpid));
+}
+
+SAY(invept)
+{
+    say(t, "INVEPT: translations of guests are forgotten.");
+    (void)e;
+}
+
 SAY(fault)
 {
     if (e->vector != VECTOR_PF) {
@@ -1227,6 +1278,8 @@ static enum explain_chapter chapter_of_mmu(const struct explain_context *c, cons
     case EV_walk_begin:
     case EV_walk_read:
     case EV_walk_end:
+    case EV_ept_read:
+    case EV_ept_mark:
     case EV_entry_mark:
     case EV_psc_hit:
     case EV_psc_fill:

@@ -12,6 +12,8 @@
 #include <string.h>
 
 static const char *const access_name[] = {"read", "write", "fetch"};
+static const char *const invvpid_name[INVVPID_TYPES] = {"address", "single", "all",
+                                                        "all-but-global"};
 static const char *const invpcid_name[INVPCID_TYPES] = {"address", "single", "all",
                                                         "all-but-global"};
 static const char *const miss_class_name[MISS_CLASSES] = {"cold", "capacity", "conflict",
@@ -31,6 +33,7 @@ static const struct {
     {"enum access", access_name, ARRAY_LEN(access_name)},
     {"enum miss_class", miss_class_name, MISS_CLASSES},
     {"enum invpcid", invpcid_name, INVPCID_TYPES},
+    {"enum invvpid", invvpid_name, INVVPID_TYPES},
 };
 
 const char *log_enum_name(const struct event_field *field, uint64_t value)

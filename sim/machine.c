@@ -6,9 +6,10 @@
 
 #include <string.h>
 
-/* An access of a few bytes touches two pages, each of which may fault for a table and a copy; more
- * retries than this mean that the kernel says "retry" without having changed anything. */
-#define RETRIES_MAX 16
+/* An access of a few bytes touches two pages, each of which may fault for a table and a copy, and
+ * in a guest leave it for each table and the page; more retries than this mean that the kernel says
+ * "retry" without having changed anything. */
+#define RETRIES_MAX 64
 
 /* ---- what a program can do ---- */
 
@@ -17,14 +18,22 @@ struct cpu *machine_cpu(struct machine *m)
     return &m->cpu[m->env.cpu];
 }
 
+enum fault_outcome machine_fault(struct machine *m, const struct mmu_fault *fault)
+{
+    if (!fault->exit.reason)
+        return kernel_fault(m->kernel, machine_cpu(m), fault, &m->signal);
+    bool handled = hypervisor_exit(m->hypervisor, &fault->exit);
+    CHECK(handled);
+    return FAULT_SPURIOUS;
+}
+
 int machine_access(struct machine *m, va_t va, void *buf, size_t n, enum access access)
 {
     struct cpu *cpu = machine_cpu(m);
     struct mmu_fault fault;
     for (unsigned tries = 0; !mmu_access(cpu->mmu, va, buf, n, access, &fault); tries++) {
         CHECK(tries < RETRIES_MAX);
-        enum fault_outcome outcome = kernel_fault(m->kernel, cpu, &fault, &m->signal);
-        if (outcome >= FAULT_SIGNAL)
+        if (machine_fault(m, &fault) >= FAULT_SIGNAL)
             return m->signal.signal;
     }
     return 0;
@@ -89,7 +98,7 @@ bool machine_peek(const struct machine *m, uint16_t pid, va_t va, void *to, size
         walk_read(m->ram, &regs, va, &walk);
         if (!walk.present)
             return false;
-        ram_read(m->ram, walk.to.pa, at, part);
+        ram_read(m->ram, walk.gpa, at, part); /* a guest's, whether its EPT maps it yet or not */
         va += part;
         at += part;
         n -= part;
@@ -156,6 +165,18 @@ static enum err no_memory(struct error *e)
     return error_set(e, ERR_MEMORY, NULL, 0, NULL, "no host memory for the machine");
 }
 
+static bool become_guest(struct machine *m)
+{
+    m->hypervisor = hypervisor_new(&m->env, m->ram, &m->config.nested);
+    if (!m->hypervisor)
+        return false;
+    for (unsigned i = 0; i < m->config.cpus; i++) {
+        mmu_regs(m->cpu[i].mmu)->eptp = hypervisor_eptp(m->hypervisor);
+        mmu_regs(m->cpu[i].mmu)->vpid = 1;
+    }
+    return true;
+}
+
 enum err machine_boot(struct machine *m, struct arena *arena, struct ram *ram, struct bus *bus,
                       const struct config *config, struct error *e)
 {
@@ -175,6 +196,8 @@ enum err machine_boot(struct machine *m, struct arena *arena, struct ram *ram, s
         if (!m->cpu[i].mmu)
             return no_memory(e);
     }
+    if (config->nested.on && !become_guest(m))
+        return no_memory(e);
     m->kernel = kernel_new(&m->env, ram, m->cpu, config->cpus, &m->config.kernel, e);
     if (!m->kernel)
         return e && e->code ? e->code : no_memory(e);

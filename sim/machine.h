@@ -8,6 +8,7 @@
 #define MEMWALK_SIM_MACHINE_H
 
 #include "sim/audit.h"
+#include "sim/hypervisor.h"
 #include "sim/inspect.h"
 
 struct machine;
@@ -47,6 +48,7 @@ struct machine {
     struct env env;
     struct config config;
     struct ram *ram;
+    struct hypervisor *hypervisor; /* NULL: the machine is no guest */
     struct kernel *kernel;
     struct cpu *cpu; /* [config.cpus] */
     struct program *program[PROGRAMS_MAX];
@@ -83,6 +85,9 @@ struct heap *machine_heap(struct machine *, struct program *);
 /* One access of the thread that runs, on its CPU, with faults resolved and retried: 0, or the
  * signal (details in m->signal). buf NULL: only touches. */
 int machine_access(struct machine *, va_t, void *buf, size_t n, enum access);
+/* Whoever is asked resolves a fault of the running CPU: the kernel, or, where the access left the
+ * guest, the hypervisor. The outcome as kernel_fault. */
+enum fault_outcome machine_fault(struct machine *, const struct mmu_fault *);
 int64_t machine_syscall(struct machine *, uint64_t nr, const uint64_t arg[6]);
 
 /* Bytes of a process through its tables, without a trace; false: a page is not mapped. */

@@ -430,7 +430,7 @@ static cycles_t program_cycles(const struct machine *m)
     cycles_t other = k->cycles_syscall + k->cycles_fault + k->cycles_switch;
     for (unsigned i = 0; i < m->config.cpus; i++) {
         const struct mmu_counters *c = mmu_counters(m->cpu[i].mmu);
-        other += c->cycles_tlb + c->cycles_walk + c->cycles_data;
+        other += c->cycles_tlb + c->cycles_walk + c->cycles_data + c->cycles_exit;
     }
     return m->env.cycle - other;
 }

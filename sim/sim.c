@@ -95,7 +95,8 @@ enum err sim_open(struct sim **out, const struct sim_options *options, struct er
     s->config = *options->config;
     s->now.op = 1;
     s->arena = arena_new(ARENA_LIMIT);
-    s->ram = ram_new(s->config.ram_bytes);
+    s->ram = ram_new_guest(s->config.ram_bytes,
+                           hypervisor_bytes(&s->config.nested, s->config.ram_bytes));
     s->m = s->arena ? arena_alloc(s->arena, sizeof(*s->m)) : NULL;
     if (!s->ram || !s->m)
         err = error_set(e, ERR_MEMORY, NULL, 0, NULL, "no host memory for the machine");
