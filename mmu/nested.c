@@ -55,7 +55,6 @@ void ept_read(const struct ram *ram, const struct mmu_regs *regs, pa_t gpa, stru
     for (unsigned level = EPT_LEVELS;; level--) {
         struct ept_step *step = &e->step[e->steps++];
         step->level = level;
-        step->marked = false;
         step->index = va_index(gpa, level);
         step->pa = table + 8 * (pa_t)step->index;
         step->entry = ram_read64(ram, step->pa);

@@ -142,6 +142,11 @@ bool inspect_walk(const struct sim *s, uint16_t pid, va_t va, struct walk *walk)
     return true;
 }
 
+void inspect_walk_with(const struct sim *s, const struct mmu_regs *regs, va_t va, struct walk *walk)
+{
+    walk_read(s->ram, regs, va, walk);
+}
+
 bool inspect_read(const struct sim *s, uint16_t pid, va_t va, void *to, size_t n)
 {
     return machine_peek(s->m, pid, va, to, n);

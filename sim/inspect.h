@@ -43,6 +43,8 @@ uint64_t inspect_huge_waste(const struct sim *, uint16_t pid);
 void inspect_ram(const struct sim *, pa_t, void *to, size_t n);
 /* A walk through the tables of pid (not through any TLB). false: no such process. */
 bool inspect_walk(const struct sim *, uint16_t pid, va_t, struct walk *);
+/* The same with registers of the caller's, from their CR3. */
+void inspect_walk_with(const struct sim *, const struct mmu_regs *, va_t, struct walk *);
 /* Bytes of a process; false where a page is not mapped. */
 bool inspect_read(const struct sim *, uint16_t pid, va_t, void *to, size_t n);
 

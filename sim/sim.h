@@ -67,6 +67,22 @@ uint64_t sim_ops(const struct sim *);
 /* Events that op has (it is run for that if need be, and the moment is kept); 0 on error. */
 uint64_t sim_steps(struct sim *, uint64_t op);
 
+struct sim_access {
+    va_t va;
+    size_t size;
+    enum access how;
+    bool cold; /* as if no cache knew the page or its tables */
+};
+struct sim_tried {
+    bool done; /* else: fault */
+    struct mmu_fault fault;
+    cycles_t cycles; /* of the access alone; nobody resolves its fault */
+};
+/* What an access would do at this moment on that CPU with these registers: it is done, listener
+ * hears its events, and the machine is put back. Observers and sinks hear nothing of it. */
+enum err sim_try(struct sim *, unsigned cpu, const struct mmu_regs *, const struct sim_access *,
+                 const struct listener *, struct sim_tried *, struct error *);
+
 void *sim_observer_state(struct sim *, unsigned i);
 
 /* Host memory: of the machine (arena and RAM) and of its snapshots. */

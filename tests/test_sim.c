@@ -407,8 +407,69 @@ START_TEST(mistakes_name_both_ops)
 }
 END_TEST
 
+/* ---- an access that is only tried ---- */
+
+struct heard {
+    uint64_t all, reads, data, faults;
+};
+
+static void count_event(void *ctx, const struct event *e)
+{
+    struct heard *h = ctx;
+    h->all++;
+    h->reads += e->kind == EV_walk_read || e->kind == EV_ept_read;
+    h->data += e->kind == EV_data;
+    h->faults += e->kind == EV_fault;
+}
+
+/* Writes, cold and not, to pages of all kinds: the machine and its observers stay as they are, and
+ * go on as if nothing had been. */
+START_TEST(what_is_only_tried_leaves_no_trace)
+{
+    struct workload w;
+    struct config c;
+    struct error e = {0};
+    workload_make(&w, 5, 300);
+    default_config(&c, "first-fit");
+    struct heard sink = {0}, got;
+    struct sim_options options = {.config = &c, .trace = &w.trace, .history = true, .sinks = 1};
+    options.sink[0] = (struct sim_sink){count_event, &sink};
+    struct sim *s, *plain = open_sim(&w, &c, true);
+    ck_assert_int_eq(sim_open(&s, &options, &e), ERR_NONE);
+    for (size_t n = 1; n <= w.trace.count; n++) {
+        step(s);
+        step(plain);
+        uint64_t hash = sim_hash(s), told = sink.all;
+        struct process_info p;
+        struct mmu_regs regs;
+        inspect_regs(s, 0, &regs);
+        ck_assert(inspect_process(s, inspect_current(s, 0), &p));
+        for (unsigned i = 0; i < 4; i++) {
+            struct sim_tried tried;
+            struct sim_access access = {p.heap_start + (i & 1 ? 0x40000000 : 0), 1, ACCESS_WRITE,
+                                        i & 2};
+            got = (struct heard){0};
+            struct listener listener = {count_event, &got};
+            ck_assert_int_eq(sim_try(s, 0, &regs, &access, &listener, &tried, &e), ERR_NONE);
+            ck_assert_int_eq(tried.done, got.data == 1);
+            ck_assert_int_eq(!tried.done, got.faults == 1);
+            ck_assert(!(i & 1) || !tried.done);
+            ck_assert(!(i & 2) || i & 1 || got.reads == 4);
+            ck_assert(tried.cycles > 0);
+        }
+        ck_assert_uint_eq(sim_hash(s), hash);
+        ck_assert_uint_eq(sink.all, told);
+    }
+    ck_assert_uint_eq(sim_hash(s), sim_hash(plain));
+    sim_close(s);
+    sim_close(plain);
+    workload_free(&w);
+}
+END_TEST
+
 TEST_MAIN("sim", bytes_are_kept, seeks_land_on_the_same_state,
           micro_steps_are_reached_from_anywhere, stepping_on_from_a_micro_step_completes_the_op,
           a_long_history_thins_itself_out, impossible_moments_are_refused,
           observers_go_back_and_sinks_hear_once, front_cache_and_listeners_change_nothing,
-          two_machines_do_not_meet, promises_are_judged_once, mistakes_name_both_ops)
+          two_machines_do_not_meet, promises_are_judged_once, mistakes_name_both_ops,
+          what_is_only_tried_leaves_no_trace)

@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { KEY_ACCESS = 0x400, KEY_ALL, KEY_OUT };
+enum { KEY_ACCESS = 0x400, KEY_ALL, KEY_OUT, KEY_CPL, KEY_COLD };
 
 static const struct argp_option options[] = {
     {"all", KEY_ALL, 0, 0, "Leave nothing out, however long it gets", 2},
@@ -13,6 +13,8 @@ static const struct argp_option options[] = {
 
 static const struct argp_option address_options[] = {
     {"access", KEY_ACCESS, "r|w|x", 0, "Judge a read (the default), a write or a fetch", 2},
+    {"cold", KEY_COLD, 0, 0, "As if TLBs and paging-structure caches did not know the page", 2},
+    {"cpl", KEY_CPL, "0|3", 0, "By the kernel or, the default, by the program", 2},
     {0},
 };
 
@@ -43,6 +45,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_ACCESS:
         take_access(look, arg, state);
+        return 0;
+    case KEY_CPL:
+        look->supervisor = strcmp(arg, "0") == 0;
+        if (!look->supervisor && strcmp(arg, "3") != 0)
+            argp_error(state, "--cpl: \"%s\" is not 0 or 3", arg);
+        return 0;
+    case KEY_COLD:
+        look->cold = true;
         return 0;
     case ARGP_KEY_INIT:
         for (unsigned i = 0; i < 3; i++)

@@ -16,6 +16,8 @@ struct look {
     const char *out;  /* --out */
     va_t address;
     enum access how; /* --access */
+    bool supervisor; /* --cpl=0 */
+    bool cold;       /* --cold */
     bool all;        /* --all: nothing left out */
     struct cli_session session;
     struct process_info process;

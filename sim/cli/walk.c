@@ -1,222 +1,216 @@
-/* walk.c: 'memwalk walk': one translation in full: registers, entries, rights, result or fault.
+/* walk.c: 'memwalk walk': one translation in full: what is looked up, read, added up and found.
  *
- * The walk is read from the tables (walk_read), so looking sets no A bit and fills no TLB; what the
- * TLBs hold for the page at this moment is told beside it.
+ * Two things are shown side by side. The walk from the root is read from the tables and leaves no
+ * trace. What the machine would do at this moment, with what its caches hold, it is asked by
+ * sim_try: that gives the lookups, which entries are read at all, the cost and the TLB entry.
  */
+#include "sim/cli/walk.h"
+
 #include "sim/cli/cli.h"
-#include "sim/cli/look.h"
 #include "sim/explain.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-/* What the walk comes to. */
-struct verdict {
-    bool allowed;
-    uint32_t vector; /* 0: allowed */
-    uint32_t error;
-};
+/* ---- the view ---- */
 
-static const char *const access_word[] = {"read", "write", "fetch"};
-
-static struct verdict judge(const struct look *look, const struct walk *walk,
-                            const struct mmu_regs *regs)
+static void hear(void *ctx, const struct event *e)
 {
-    struct verdict v = {0};
-    if (!walk->canonical)
-        v.vector = VECTOR_GP;
-    else if (!walk_judge(walk, regs, look->how, &v.error))
-        v.vector = VECTOR_PF;
-    v.allowed = v.vector == 0;
-    return v;
+    struct walk_view *v = ctx;
+    if (v->heard < WALK_HEARD)
+        v->event[v->heard++] = *e;
 }
 
-/* ---- text ---- */
-
-static void print_split(va_t va, unsigned levels)
+const struct event *walk_event(const struct walk_view *v, enum event_kind kind)
 {
-    printf("  split      ");
-    for (unsigned level = levels; level >= 1; level--)
-        printf("%s %u  ", explain_table_name(level), va_index(va, level));
-    printf("offset 0x%03" PRIx64 "\n", va & PAGE_MASK);
+    for (unsigned i = 0; i < v->heard; i++)
+        if (v->event[i].kind == kind)
+            return &v->event[i];
+    return NULL;
 }
 
-static void print_regs(const struct mmu_regs *r)
+/* The registers of the CPU that runs the process; where none does, those it would get. */
+static void take_registers(struct walk_view *v)
 {
-    printf("  registers  CR3 0x%" PRIx64
-           "  CR0.WP %d  CR4.SMEP %d SMAP %d PGE %d LA57 %d  EFER.NXE %d"
-           "  CPL %d\n",
-           r->cr3, (r->cr0 & CR0_WP) != 0, (r->cr4 & CR4_SMEP) != 0, (r->cr4 & CR4_SMAP) != 0,
-           (r->cr4 & CR4_PGE) != 0, (r->cr4 & CR4_LA57) != 0, (r->efer & EFER_NXE) != 0, r->cpl);
+    const struct sim *s = v->look->session.sim;
+    for (unsigned cpu = 0; cpu < inspect_cpus(s) && !v->running; cpu++) {
+        v->running = inspect_current(s, cpu) == v->look->process.pid;
+        v->cpu = v->running ? cpu : 0;
+    }
+    inspect_regs(s, v->cpu, &v->regs);
+    if (!v->running)
+        v->regs.cr3 = v->look->process.root;
+    v->regs.cpl = v->look->supervisor ? 0 : 3;
 }
 
-static void print_steps(const struct walk *walk)
+static int view_make(struct walk_view *v)
 {
-    printf("\n  %-6s %5s  %-14s %-18s %s\n", "entry", "index", "stands at", "64 bits", "means");
+    struct look *look = v->look;
+    struct sim *s = look->session.sim;
+    struct error e = {0};
+    take_registers(v);
+    inspect_walk_with(s, &v->regs, look->address, &v->walk);
+    v->allowed = v->walk.canonical && walk_judge(&v->walk, &v->regs, look->how, &v->error);
+    v->vector = v->allowed || v->walk.exit.reason ? 0 : v->walk.canonical ? VECTOR_PF : VECTOR_GP;
+    if (!v->running)
+        return STATUS_OK;
+    struct sim_access access = {look->address, 1, look->how, look->cold};
+    struct listener listener = {hear, v};
+    return sim_try(s, v->cpu, &v->regs, &access, &listener, &v->tried, &e) ? cli_fail(&e)
+                                                                           : STATUS_OK;
+}
+
+/* ---- the arithmetic ---- */
+
+/* "PML4E 1 and PDPTE 1 and PTE 0": one bit over all levels. */
+static void spell_bit(const struct walk *walk, pte_t bit, bool inverted, char *text, size_t size)
+{
+    size_t used = 0;
     for (unsigned i = 0; i < walk->steps; i++) {
-        const struct walk_step *step = &walk->step[i];
-        char means[128];
-        explain_entry(step->entry, step->level, means, sizeof(means));
-        printf("  %-6s %5u  0x%012" PRIx64 " %016" PRIx64 "   ", explain_entry_name(step->level),
-               step->index, step->pa, step->entry);
-        cli_wrap(stdout, means, 49, 49);
+        bool set = (walk->step[i].entry & bit) != 0;
+        int n =
+            snprintf(text + used, size - used, "%s%s %d", i ? (inverted ? " or " : " and ") : "",
+                     explain_entry_name(walk->step[i].level), set);
+        used = min_u64(used + (size_t)n, size - 1);
     }
 }
 
-/* The arithmetic: a right is there if every entry on the way gives it. */
-static void print_rights(const struct walk *walk)
+static void user_rule(const struct walk_view *v, struct walk_rule *r)
+{
+    bool fetch = v->look->how == ACCESS_FETCH;
+    r->name = "user page";
+    r->fact = v->walk.to.flags & TLB_USER;
+    spell_bit(&v->walk, PTE_US, false, r->how, sizeof(r->how));
+    if (mmu_user(&v->regs)) {
+        r->needed = true;
+        r->why = "an access in user mode needs it";
+    } else if (fetch) {
+        r->needed = r->inverse = v->regs.cr4 & CR4_SMEP;
+        r->why = r->needed ? "CR4.SMEP: the kernel must not fetch from one"
+                           : "does not matter: CR4.SMEP is 0";
+    } else {
+        r->needed = r->inverse = v->regs.cr4 & CR4_SMAP && !v->regs.ac;
+        r->why = r->needed    ? "CR4.SMAP, AC is 0: the kernel must not touch one"
+                 : v->regs.ac ? "does not matter: EFLAGS.AC is 1"
+                              : "does not matter: CR4.SMAP is 0";
+    }
+}
+
+static void write_rule(const struct walk_view *v, struct walk_rule *r)
+{
+    r->name = "writable";
+    r->fact = v->walk.to.flags & TLB_WRITE;
+    spell_bit(&v->walk, PTE_RW, false, r->how, sizeof(r->how));
+    bool write = v->look->how == ACCESS_WRITE;
+    r->needed = write && (mmu_user(&v->regs) || v->regs.cr0 & CR0_WP);
+    r->why = !write      ? "does not matter: nothing is written"
+             : r->needed ? "a write needs it (user mode, or CR0.WP)"
+                         : "does not matter: in supervisor mode without CR0.WP";
+}
+
+static void fetch_rule(const struct walk_view *v, struct walk_rule *r)
+{
+    r->name = "execute-disable";
+    r->fact = !(v->walk.to.flags & TLB_EXEC);
+    spell_bit(&v->walk, PTE_XD, true, r->how, sizeof(r->how));
+    r->needed = r->inverse = v->look->how == ACCESS_FETCH;
+    r->why = r->needed ? "a fetch needs it to be 0" : "does not matter: nothing is fetched";
+}
+
+static void key_rule(const struct walk_view *v, struct walk_rule *r)
+{
+    bool user_page = v->walk.to.flags & TLB_USER;
+    unsigned key = (v->walk.to.flags & TLB_KEYS) >> TLB_KEY_SHIFT;
+    uint32_t bits = (user_page ? v->regs.pkru : v->regs.pkrs) >> 2 * key & 3;
+    bool on = v->regs.cr4 & (user_page ? CR4_PKE : CR4_PKS);
+    bool user = mmu_user(&v->regs);
+    bool write = v->look->how == ACCESS_WRITE && (user || v->regs.cr0 & CR0_WP);
+    r->name = "key allows";
+    r->fact = !(bits & 1) && !(bits & 2 && write);
+    snprintf(r->how, sizeof(r->how), "key %u: access disable %u, write disable %u in %s", key,
+             bits & 1, bits >> 1, user_page ? "PKRU" : "IA32_PKRS");
+    bool fetch = v->look->how == ACCESS_FETCH;
+    r->needed = on && !fetch && (user_page || !user);
+    r->why = !on ? (user_page ? "does not matter: CR4.PKE is 0" : "does not matter: CR4.PKS is 0")
+             : r->needed ? "a data access needs it"
+                         : "does not matter for this access";
+}
+
+static void ept_rule(const struct walk_view *v, struct walk_rule *r)
+{
+    const struct ept_walk *ept = &v->walk.ept[v->walk.steps];
+    static const pte_t wanted[] = {EPT_R, EPT_W, EPT_X};
+    r->name = "EPT allows";
+    r->fact = !ept->exit && ept->rights & wanted[v->look->how];
+    snprintf(r->how, sizeof(r->how), "R %d W %d X %d over the EPT's levels",
+             (ept->rights & EPT_R) != 0, (ept->rights & EPT_W) != 0, (ept->rights & EPT_X) != 0);
+    r->needed = true;
+    r->why = "else the access leaves the guest: EPT violation";
+}
+
+size_t walk_rules(const struct walk_view *v, struct walk_rule rules[WALK_RULES])
+{
+    size_t n = 0;
+    memset(rules, 0, WALK_RULES * sizeof(rules[0]));
+    if (!v->walk.present)
+        return 0;
+    user_rule(v, &rules[n++]);
+    write_rule(v, &rules[n++]);
+    fetch_rule(v, &rules[n++]);
+    key_rule(v, &rules[n++]);
+    if (v->regs.eptp)
+        ept_rule(v, &rules[n++]);
+    return n;
+}
+
+const char *walk_memory_type(enum memory_type type)
+{
+    static const char *const names[] = {
+        [MEMORY_UC] = "UC", [MEMORY_WC] = "WC", [MEMORY_WT] = "WT",
+        [MEMORY_WP] = "WP", [MEMORY_WB] = "WB", [MEMORY_UC_MINUS] = "UC-"};
+    return type < ARRAY_LEN(names) && names[type] ? names[type] : "reserved";
+}
+
+const char *walk_error_bits(uint32_t error, char *text)
 {
     static const struct {
-        const char *name;
-        uint32_t flag;
-    } rights[] = {{"writable", TLB_WRITE}, {"user", TLB_USER}, {"executable", TLB_EXEC}};
-    printf("\n");
-    for (size_t r = 0; r < ARRAY_LEN(rights); r++) {
-        printf("  %-10s ", rights[r].name);
-        bool all = true;
-        for (unsigned i = 0; i < walk->steps; i++) {
-            pte_t e = walk->step[i].entry;
-            bool own = rights[r].flag == TLB_WRITE  ? (e & PTE_RW) != 0
-                       : rights[r].flag == TLB_USER ? (e & PTE_US) != 0
-                                                    : !(e & PTE_XD);
-            all = all && own;
-            printf("%s%s %d", i ? " and " : "", explain_entry_name(walk->step[i].level), own);
-        }
-        printf(" = %s\n", all ? "yes" : "no");
-    }
-}
-
-static void print_verdict(const struct look *look, const struct walk *walk, struct verdict v)
-{
-    char text[200];
-    const char *word = access_word[look->how];
-    printf("\n");
-    if (v.vector == VECTOR_GP) {
-        printf("  result     #GP: bits 63 to 47 are not all the same, so the address is not "
-               "canonical\n");
-    } else if (v.vector == VECTOR_PF) {
-        printf("  result     a %s raises #PF, error code 0x%x: ", word, v.error);
-        cli_wrap(stdout, explain_pf_error(v.error, text, sizeof(text)), 47, 13);
-    } else {
-        char pa[24];
-        char flags[8];
-        printf("  result     a %s is allowed: physical %s, page of %s, rights %s\n", word,
-               look_address(walk->to.pa, pa), cli_bytes(walk->to.page_size, text),
-               look_flags(walk->to.flags, flags));
-    }
-}
-
-static bool line_covers(const struct tlb_line *line, va_t va)
-{
-    return line->valid && va >> PAGE_SHIFT >= line->vpn &&
-           va >> PAGE_SHIFT < line->vpn + line->page_size / PAGE_SIZE;
-}
-
-static void print_tlbs(const struct look *look)
-{
-    const struct sim *s = look->session.sim;
-    const struct config *c = inspect_config(s);
-    for (unsigned level = 0; level < TLB_LEVELS; level++) {
-        bool found = false;
-        struct tlb_line line;
-        for (uint32_t i = 0; i < c->mmu.tlb[level].sets * c->mmu.tlb[level].ways; i++) {
-            uint32_t set = i / c->mmu.tlb[level].ways;
-            uint32_t way = i % c->mmu.tlb[level].ways;
-            if (!inspect_tlb(s, 0, level, set, way, &line) || !line_covers(&line, look->address))
-                continue;
-            char flags[8];
-            printf("  L%u TLB     holds it: set %u, way %u, frame 0x%" PRIx64 ", rights %s\n",
-                   level + 1, set, way, line.pfn, look_flags(line.flags, flags));
-            found = true;
-        }
-        if (!found && c->mmu.tlb[level].sets)
-            printf("  L%u TLB     does not hold it\n", level + 1);
-    }
-}
-
-static void print_area(const struct look *look)
-{
-    struct area_info a;
-    char prot[8];
-    if (inspect_area_at(look->session.sim, look->process.pid, look->address, &a))
-        printf("  area       0x%" PRIx64 "-0x%" PRIx64 " %s %s\n", a.start, a.end,
-               explain_prot(a.prot, prot, sizeof(prot)), a.name);
-    else
-        printf("  area       none: the kernel would answer a fault with SIGSEGV\n");
-}
-
-/* ---- JSON ---- */
-
-static int print_json(const struct look *look, const struct walk *walk, const struct mmu_regs *regs,
-                      struct verdict v)
-{
-    cJSON *root = look_json(look);
-    cli_json_hex(root, "va", look->address);
-    cJSON_AddStringToObject(root, "access", access_word[look->how]);
-    cJSON *r = cJSON_AddObjectToObject(root, "registers");
-    cli_json_hex(r, "cr0", regs->cr0);
-    cli_json_hex(r, "cr3", regs->cr3);
-    cli_json_hex(r, "cr4", regs->cr4);
-    cli_json_hex(r, "efer", regs->efer);
-    cli_json_number(r, "cpl", regs->cpl);
-    cJSON *entries = cJSON_AddArrayToObject(root, "entries");
-    for (unsigned i = 0; i < walk->steps; i++) {
-        char means[128];
-        const struct walk_step *step = &walk->step[i];
-        cJSON *entry = cJSON_CreateObject();
-        cJSON_AddItemToArray(entries, entry);
-        cli_json_number(entry, "level", step->level);
-        cli_json_number(entry, "index", step->index);
-        cli_json_hex(entry, "pa", step->pa);
-        cli_json_hex(entry, "value", step->entry);
-        explain_entry(step->entry, step->level, means, sizeof(means));
-        cJSON_AddStringToObject(entry, "means", means);
-    }
-    if (v.allowed) {
-        cli_json_hex(root, "pa", walk->to.pa);
-        cli_json_number(root, "page_size", walk->to.page_size);
-    } else {
-        cJSON *fault = cJSON_AddObjectToObject(root, "fault");
-        cli_json_number(fault, "vector", v.vector);
-        cli_json_hex(fault, "error", v.error);
-    }
-    return cli_json_print(root);
+        const char *name, *set, *clear;
+        uint32_t bit;
+    } bits[] = {
+        {"P", "the page is present", "an entry is not present", PF_P},
+        {"W/R", "a write", "not a write", PF_W},
+        {"U/S", "in user mode", "in supervisor mode", PF_U},
+        {"RSVD", "a reserved bit is set", "no reserved bit", PF_RSVD},
+        {"I/D", "a fetch", "not a fetch", PF_I},
+        {"PK", "a protection key forbids it", "no protection key", PF_PK},
+        {"SS", "of a shadow stack", "no shadow stack", PF_SS},
+        {"SGX", "of an enclave", "no enclave", PF_SGX},
+    };
+    size_t used = 0;
+    for (size_t i = 0; i < ARRAY_LEN(bits); i++)
+        used += (size_t)snprintf(text + used, 400 - used, "%s%s=%d %s", i ? ", " : "", bits[i].name,
+                                 (error & bits[i].bit) != 0,
+                                 error & bits[i].bit ? bits[i].set : bits[i].clear);
+    return text;
 }
 
 static int print(struct look *look)
 {
-    struct walk walk;
-    struct mmu_regs regs;
-    const struct sim *s = look->session.sim;
-    inspect_regs(s, 0, &regs);
-    regs.cr3 = look->process.root;
-    regs.cpl = 3;
-    if (!inspect_walk(s, look->process.pid, look->address, &walk))
-        memset(&walk, 0, sizeof(walk));
-    struct verdict v = judge(look, &walk, &regs);
-    if (look->options.json)
-        return print_json(look, &walk, &regs, v);
-    char va[24];
-    char what[64];
-    snprintf(what, sizeof(what), "Walk of %s", look_address(look->address, va));
-    look_title(look, what);
-    print_split(look->address, mmu_levels(&regs));
-    print_regs(&regs);
-    print_area(look);
-    print_tlbs(look);
-    if (walk.canonical) {
-        print_steps(&walk);
-        print_rights(&walk);
-    }
-    print_verdict(look, &walk, v);
-    return STATUS_OK;
+    static struct walk_view none;
+    struct walk_view v = none;
+    v.look = look;
+    int status = view_make(&v);
+    if (status)
+        return status;
+    return look->options.json ? walk_print_json(&v) : walk_print(&v);
 }
 
 int cli_walk(int argc, char **argv)
 {
     struct look look = {.wants_address = true};
     return look_run(&look, "memwalk walk",
-                    "Translate one virtual address by hand, at any moment of a trace: every entry "
-                    "read, its bits named, the rights added up, the frame or the fault.",
+                    "Translate one virtual address by hand, at any moment of a trace: registers, "
+                    "what the caches know, every entry with its bits named, the rights added up "
+                    "line by line, the cost, and the TLB entry or the fault that comes of it.",
                     argc, argv, print);
 }
