@@ -127,9 +127,13 @@ static void say_entry(struct telling *t, pte_t entry, uint64_t level)
 static void say_pf_error(struct telling *t, uint64_t error)
 {
     const char *what = error & PF_I ? "an instruction fetch" : error & PF_W ? "a write" : "a read";
+    if (error & PF_SS)
+        what = error & PF_W ? "a write to a shadow stack" : "a read of a shadow stack";
     say(t, "%s in %s mode, ", what, error & PF_U ? "user" : "supervisor");
     if (error & PF_RSVD)
         say(t, "and an entry has a reserved bit set");
+    else if (error & PF_PK)
+        say(t, "and the page's protection key forbids it");
     else
         say(t, error & PF_P ? "and the page is present but does not allow it"
                             : "and the page is not present");
@@ -1036,7 +1040,8 @@ SAY(invept)
 SAY(fault)
 {
     if (e->vector != VECTOR_PF) {
-        say(t, "#GP: 0x%llx is not canonical (bits 63 to 48 must equal bit 47).", LLU(e->va));
+        say(t, "%s: 0x%llx is not canonical (its upper bits are not all the same).",
+            e->vector == VECTOR_SS ? "#SS" : "#GP", LLU(e->va));
         return;
     }
     say(t, "#PF: CR2 = 0x%llx, error code 0x%llx (P=%d W=%d U=%d RSVD=%d I=%d): ", LLU(e->va),

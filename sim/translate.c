@@ -25,21 +25,23 @@ struct translator {
 /* ---- what the access did ---- */
 
 /* An entry may be marked twice, where tables are shared between levels or pages. */
-static void note_entry(struct translate_result *r, const struct ev_entry_mark *mark)
+static void note_entry(struct translate_result *r, pa_t pa, pte_t before, pte_t after)
 {
     size_t i = 0;
-    while (i < r->entries && r->entry[i].pa != mark->pa)
+    while (i < r->entries && r->entry[i].pa != pa)
         i++;
     if (i == r->entries)
-        r->entry[r->entries++] = (struct changed_entry){mark->pa, mark->before, 0};
-    r->entry[i].after = mark->after;
+        r->entry[r->entries++] = (struct changed_entry){pa, before, 0};
+    r->entry[i].after = after;
 }
 
 static void hear(void *ctx, const struct event *e)
 {
     struct translate_result *r = ((struct translator *)ctx)->result;
     if (e->kind == EV_entry_mark)
-        note_entry(r, &e->entry_mark);
+        note_entry(r, e->entry_mark.pa, e->entry_mark.before, e->entry_mark.after);
+    else if (e->kind == EV_ept_mark)
+        note_entry(r, e->ept_mark.pa, e->ept_mark.before, e->ept_mark.after);
     else if (e->kind == EV_data)
         r->pa[r->pieces++] = e->data.pa;
 }

@@ -9,8 +9,9 @@
 #include "mmu/mmu.h"
 #include "sim/base/err.h"
 
-#define TRANSLATE_PIECES  2u /* an access of up to a page lies in one or two pages */
-#define TRANSLATE_ENTRIES (TRANSLATE_PIECES * LEVELS_MAX)
+#define TRANSLATE_PIECES 2u /* an access of up to a page lies in one or two pages */
+/* In a guest each of up to five levels, and the page, has four entries of the EPT. */
+#define TRANSLATE_ENTRIES (TRANSLATE_PIECES * (LEVELS_MAX + (LEVELS_MAX + 1) * EPT_LEVELS))
 
 /* An entry of a table that the access changed. */
 struct changed_entry {
@@ -20,7 +21,7 @@ struct changed_entry {
 
 struct translate_result {
     bool allowed;
-    struct mmu_fault fault; /* where not allowed */
+    struct mmu_fault fault; /* where not allowed; with vector 0 it leaves the guest */
     unsigned pieces;        /* pages that the access lies in */
     pa_t pa[TRANSLATE_PIECES];
     size_t entries;

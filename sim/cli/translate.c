@@ -43,6 +43,8 @@ static const char doc_after[] =
     "  ac          EFLAGS.AC, 0 or 1 (0)\n"
     "  maxphyaddr  physical address bits, 36 to 52 (46)\n"
     "  pat         IA32_PAT (0x7040600070406)\n"
+    "  eptp        a guest's EPT pointer: then cr3 and all entries are guest-physical (0: no "
+    "guest)\n"
     "  implicit, stack, shadow   0 or 1: the processor's own access to a system table; one by "
     "SS; one to a shadow stack (0)\n\n"
     "Paging is always on and in long mode. Each access starts with empty TLBs and with the image "
@@ -51,7 +53,10 @@ static const char doc_after[] =
     "into another page, \"pa2\" is that of the first byte there\n"
     "  {\"vector\":14,\"error\":6,\"cr2\":\"0x…\"}   the fault; cr2 is 0 unless it is a page "
     "fault\n"
-    "and in both \"entries\":[[\"0x…\",\"0x…\",\"0x…\"],…]: each entry of a table that changed: "
+    "  {\"exit\":48,\"qualification\":\"0x…\",\"gpa\":\"0x…\"}   a guest's access that leaves it: "
+    "EPT "
+    "violation, or 49, misconfiguration\n"
+    "and in all \"entries\":[[\"0x…\",\"0x…\",\"0x…\"],…]: each entry of a table that changed: "
     "where, before, after.";
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -91,6 +96,7 @@ enum field {
     VA,
     SIZE,
     PAT,
+    EPTP,
     IMPLICIT,
     STACK,
     SHADOW,
@@ -118,6 +124,7 @@ static const struct {
     [VA] = {NAME("va"), 0, UINT64_MAX},
     [SIZE] = {NAME("size"), 1, PAGE_SIZE},
     [PAT] = {NAME("pat"), 0, UINT64_MAX},
+    [EPTP] = {NAME("eptp"), 0, UINT64_MAX},
     [IMPLICIT] = {NAME("implicit"), 0, 1},
     [STACK] = {NAME("stack"), 0, 1},
     [SHADOW] = {NAME("shadow"), 0, 1},
@@ -225,6 +232,10 @@ static enum err check_case(const struct one_case *c, const struct place *at)
             return wrong(at, fields[needed[i]].name, "is missing");
     if (c->number[CR3] >> c->number[MAXPHYADDR])
         return wrong(at, "cr3", "has bits above maxphyaddr");
+    if (c->number[EPTP] >> c->number[MAXPHYADDR])
+        return wrong(at, "eptp", "has bits above maxphyaddr");
+    if (c->number[EPTP] && (c->number[EPTP] >> 3 & 7) != EPT_LEVELS - 1)
+        return wrong(at, "eptp", "bits 5:3 must be 3: a walk of 4 levels");
     return ERR_NONE;
 }
 
@@ -248,6 +259,7 @@ static struct mmu_regs regs_of(const struct one_case *c)
                              .cr4 = n[CR4],
                              .efer = n[EFER],
                              .pat = n[PAT],
+                             .eptp = n[EPTP],
                              .pkru = (uint32_t)n[PKRU],
                              .pkrs = (uint32_t)n[PKRS],
                              .maxphyaddr = (unsigned)n[MAXPHYADDR],
@@ -317,6 +329,11 @@ static void print_result(const struct translate_result *r)
             fputs(",\"pa2\":", stdout);
         if (r->pieces > 1)
             print_hex(r->pa[1]);
+    } else if (r->fault.exit.reason) {
+        printf("{\"exit\":%" PRIu32 ",\"qualification\":", r->fault.exit.reason);
+        print_hex(r->fault.exit.qualification);
+        fputs(",\"gpa\":", stdout);
+        print_hex(r->fault.exit.gpa);
     } else {
         printf("{\"vector\":%" PRIu32 ",\"error\":%" PRIu32 ",\"cr2\":", r->fault.vector,
                r->fault.error);
