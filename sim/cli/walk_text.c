@@ -137,7 +137,7 @@ static void print_bits(pte_t e, unsigned level)
 {
     struct bits b = {.used = 0};
     bool page = names_page(e, level), large = page && level > 1;
-    pte_t low = page ? level_span(level) - 1 : PAGE_MASK;
+    pte_t low = large ? level_span(level) - 1 : PAGE_MASK;
     add(&b, "XD", e >> 63);
     add(&b, page ? "key" : "62:59", e >> PTE_PKEY_SHIFT & 15);
     add(&b, "58:52", e >> 52 & 0x7f);
