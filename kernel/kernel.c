@@ -115,6 +115,7 @@ static void cpu_start(const struct kernel *k, struct cpu *cpu)
     struct mmu_regs *regs = mmu_regs(cpu->mmu);
     regs->cr0 |= CR0_WP;
     regs->cr4 |= CR4_PSE | CR4_PAE | CR4_PGE | CR4_SMEP | CR4_SMAP;
+    regs->cr4 |= pt_levels(k) == 5 ? CR4_LA57 : 0;
     regs->efer |= EFER_NXE;
     regs->cpl = 3;
     cpu->current = NULL;
@@ -575,7 +576,7 @@ static bool process_check(struct census *c)
     c->tables = c->resident = c->huge = c->spares = 0;
     if (!areas_check(c))
         return false;
-    if (c->p->root != PFN_NONE && !table_check(c, c->p->root, PT_LEVELS, 0))
+    if (c->p->root != PFN_NONE && !table_check(c, c->p->root, pt_levels(c->k), 0))
         return false;
     if (c->tables != c->p->tables || c->resident != c->p->resident)
         WRONG(c, "pid %u: %llu tables and %llu resident pages; counted %llu and %llu", c->p->pid,
@@ -599,7 +600,7 @@ static bool refs_check(struct census *c)
         }
         refs += frame->refs;
         mix += frame->refs * mix_of(pfn);
-        bool root = frame->use == FRAME_TABLE && frame->level == PT_LEVELS;
+        bool root = frame->use == FRAME_TABLE && frame->level == pt_levels(c->k);
         if (frame->use > FRAME_RESERVED && !frame->refs && !frame->cached && !root && !frame->spare)
             WRONG(c, "frame %#llx (%s) is lost: nothing maps it", (ull)pfn,
                   frame_use_name[frame->use]);
@@ -616,7 +617,7 @@ static bool refs_check(struct census *c)
 bool kernel_check(const struct kernel *k, char *why, size_t size)
 {
     struct census c = {.k = k, .why = why, .size = size};
-    if (!frames_check(k->frames, why, size) || !table_check(&c, k->root, PT_LEVELS, 0))
+    if (!frames_check(k->frames, why, size) || !table_check(&c, k->root, pt_levels(k), 0))
         return false;
     for (size_t i = 0; i < k->process_count; i++) {
         c.p = k->process[i];

@@ -62,6 +62,7 @@ struct kernel_config {
     uint64_t reserved_frames; /* frames at the bottom of RAM that the kernel image owns */
     uint64_t memlock_limit;   /* RLIMIT_MEMLOCK; 0: 8 MiB, as Linux starts with */
     uint32_t thp;             /* enum thp_mode: transparent_hugepage/enabled */
+    bool five_levels;         /* of page tables (CR4.LA57), not four */
     /* Costs. */
     uint32_t syscall_cycles;    /* entry and exit */
     uint32_t fault_cycles;      /* entry, area lookup and exit of a page fault */

@@ -91,7 +91,7 @@ void entry_write(struct kernel *k, struct process *p, pfn_t table, unsigned inde
 
 pfn_t table_new(struct kernel *k, struct process *p, unsigned level, va_t va)
 {
-    va_t first = level == PT_LEVELS ? 0 : align_down(va, level_span(level + 1));
+    va_t first = level == pt_levels(k) ? 0 : align_down(va, level_span(level + 1));
     pfn_t pfn = frame_get(k, FRAME_TABLE, p ? p->pid : 0, first);
     if (pfn == PFN_NONE)
         return PFN_NONE;
@@ -119,7 +119,7 @@ void table_free(struct kernel *k, struct process *p, pfn_t pfn)
 static pfn_t table_find(const struct kernel *k, pfn_t root, va_t va, unsigned level)
 {
     pfn_t table = root;
-    for (unsigned at = PT_LEVELS; at > level; at--) {
+    for (unsigned at = pt_levels(k); at > level; at--) {
         pte_t entry = ram_read64(k->ram, entry_at(table, va, at));
         if (!(entry & PTE_P) || (entry & PTE_PS))
             return PFN_NONE;
@@ -133,7 +133,7 @@ static pfn_t table_make(struct kernel *k, struct process *p, pfn_t root, va_t va
                         pte_t flags)
 {
     pfn_t table = root;
-    for (unsigned at = PT_LEVELS; at > level; at--) {
+    for (unsigned at = pt_levels(k); at > level; at--) {
         pte_t entry = ram_read64(k->ram, entry_at(table, va, at));
         pfn_t next = pte_pfn(entry);
         INVARIANT(!(entry & PTE_PS)); /* whoever wants a table has split the huge page */
@@ -170,8 +170,8 @@ static bool only_adds(pte_t before, pte_t after)
 pte_t pgtable_leaf(const struct kernel *k, const struct process *p, va_t va, unsigned *level)
 {
     pfn_t table = p->root;
-    *level = PT_LEVELS;
-    pte_t entry = ram_read64(k->ram, entry_at(table, va, PT_LEVELS));
+    *level = pt_levels(k);
+    pte_t entry = ram_read64(k->ram, entry_at(table, va, pt_levels(k)));
     while (*level > 1 && (entry & PTE_P) && !(entry & PTE_PS)) {
         --*level;
         entry = ram_read64(k->ram, entry_at(pte_pfn(entry), va, *level));
@@ -194,7 +194,7 @@ bool pgtable_step(const struct kernel *k, const struct process *p, va_t *va, va_
     while (*va < end) {
         pfn_t table = p->root;
         pte_t entry = PTE_P;
-        unsigned level = PT_LEVELS;
+        unsigned level = pt_levels(k);
         for (; level > 1; level--) {
             entry = ram_read64(k->ram, entry_at(table, *va, level));
             if (!(entry & PTE_P) || (entry & PTE_PS))
@@ -295,7 +295,7 @@ static void trim_level(struct kernel *k, struct process *p, pfn_t parent, unsign
 void pgtable_trim(struct kernel *k, struct process *p, va_t start, va_t end, va_t floor,
                   va_t ceiling)
 {
-    trim_level(k, p, p->root, PT_LEVELS, start, end, floor, ceiling);
+    trim_level(k, p, p->root, pt_levels(k), start, end, floor, ceiling);
 }
 
 void pgtable_reclaim(struct kernel *k, struct process *p, va_t start, va_t end)
@@ -560,7 +560,7 @@ bool pgtable_fork(struct kernel *k, struct process *parent, struct process *chil
                   va_t end)
 {
     const struct forking f = {k, parent, child};
-    return fork_level(&f, parent->root, child->root, PT_LEVELS, start, end);
+    return fork_level(&f, parent->root, child->root, pt_levels(k), start, end);
 }
 
 /* ---- the kernel half ---- */
@@ -597,7 +597,7 @@ bool pgtable_kernel_half(struct kernel *k)
     uint64_t text = align_up(image / 2, PAGE_SIZE);
     if (image >= 2 * HUGE_SIZE)
         text = align_down(text, HUGE_SIZE);
-    k->root = table_new(k, NULL, PT_LEVELS, 0);
+    k->root = table_new(k, NULL, pt_levels(k), 0);
     return k->root != PFN_NONE && map_kernel(k, DIRECT_MAP, 0, ram_size(k->ram), PTE_RW | PTE_XD) &&
            map_kernel(k, KERNEL_IMAGE, 0, text, 0) &&
            map_kernel(k, KERNEL_IMAGE + text, text, image - text, PTE_RW | PTE_XD);

@@ -12,7 +12,12 @@
 
 #define PTE_NONE  PTE_G
 #define PTE_GUARD ((pte_t)1 << 9)
-#define PT_LEVELS 4u
+
+/* Levels of tables: 4, or 5 with CR4.LA57. Programs live below 2^47 in both, as Linux keeps it. */
+static inline unsigned pt_levels(const struct kernel *k)
+{
+    return k->config.five_levels ? 5 : 4;
+}
 
 /* The entry holds a frame, accessible or not. */
 static inline bool pte_held(pte_t entry)

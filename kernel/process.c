@@ -148,7 +148,7 @@ static void root_kernel_half(struct kernel *k, struct process *p, const pfn_t *f
 
 static bool root_make(struct kernel *k, struct process *p)
 {
-    p->root = table_new(k, p, PT_LEVELS, 0);
+    p->root = table_new(k, p, pt_levels(k), 0);
     if (p->root == PFN_NONE)
         return false;
     root_kernel_half(k, p, &k->root);

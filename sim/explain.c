@@ -849,7 +849,13 @@ SAY(access)
     say(t, "%s %s %ss %llu byte%s at 0x%llx: page 0x%llx, offset 0x%03x", who, whose,
         name_in(access_verb, ARRAY_LEN(access_verb), e->how), LLU(e->length), many(e->length),
         LLU(e->va), LLU(e->va >> PAGE_SHIFT), offset);
-    say(t, "; indices PML4 %u, PDPT %u, PD %u, PT %u.", va_index(e->va, 4), va_index(e->va, 3),
+    struct mmu_regs regs = {.cr4 = 0};
+    if (t->c->sim)
+        inspect_regs(t->c->sim, t->c->cpu, &regs);
+    say(t, "; indices ");
+    if (mmu_levels(&regs) == 5)
+        say(t, "PML5 %u, ", va_index(e->va, 5));
+    say(t, "PML4 %u, PDPT %u, PD %u, PT %u.", va_index(e->va, 4), va_index(e->va, 3),
         va_index(e->va, 2), va_index(e->va, 1));
 }
 

@@ -138,6 +138,7 @@ bool inspect_walk(const struct sim *s, uint16_t pid, va_t va, struct walk *walk)
     struct mmu_regs regs;
     if (!kernel_regs(s->m->kernel, pid, &regs))
         return false;
+    regs.eptp = 0;
     walk_read(s->ram, &regs, va, walk);
     return true;
 }

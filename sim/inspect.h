@@ -41,7 +41,8 @@ uint64_t inspect_huge_waste(const struct sim *, uint16_t pid);
 
 /* ---- memory ---- */
 void inspect_ram(const struct sim *, pa_t, void *to, size_t n);
-/* A walk through the tables of pid (not through any TLB). false: no such process. */
+/* A walk through the tables of pid (not through any TLB, nor a guest's EPT). false: no such
+ * process. */
 bool inspect_walk(const struct sim *, uint16_t pid, va_t, struct walk *);
 /* The same with registers of the caller's, from their CR3. */
 void inspect_walk_with(const struct sim *, const struct mmu_regs *, va_t, struct walk *);

@@ -91,6 +91,7 @@ bool machine_peek(const struct machine *m, uint16_t pid, va_t va, void *to, size
     struct mmu_regs regs;
     if (!kernel_regs(m->kernel, pid, &regs))
         return false;
+    regs.eptp = 0; /* a guest's memory is its own, whether its EPT maps it yet or not */
     unsigned char *at = to;
     while (n) {
         struct walk walk;
@@ -98,7 +99,7 @@ bool machine_peek(const struct machine *m, uint16_t pid, va_t va, void *to, size
         walk_read(m->ram, &regs, va, &walk);
         if (!walk.present)
             return false;
-        ram_read(m->ram, walk.gpa, at, part); /* a guest's, whether its EPT maps it yet or not */
+        ram_read(m->ram, walk.to.pa, at, part);
         va += part;
         at += part;
         n -= part;

@@ -227,7 +227,15 @@ END_TEST
 START_TEST(model_equals_inspection_in_a_guest)
 {
     every_op(kernel_calls, (const char *const[]){"nested=on", NULL});
+    every_op(forks, (const char *const[]){"nested=on", NULL});
     every_op(forks, (const char *const[]){"nested=on", "nested.page=2M", "nested.ad=off", NULL});
+}
+END_TEST
+
+START_TEST(model_equals_inspection_with_five_levels)
+{
+    every_op(kernel_calls, (const char *const[]){"la57=on", "psc.pde=1", NULL});
+    every_op(forks, (const char *const[]){"la57=on", "nested=on", NULL});
 }
 END_TEST
 
@@ -303,6 +311,6 @@ END_TEST
 TEST_MAIN("model", model_equals_inspection_in_every_allocator,
           model_equals_inspection_in_forked_processes, model_equals_inspection_with_huge_pages,
           model_equals_inspection_in_every_replacement, model_equals_inspection_in_kernel_calls,
-          model_equals_inspection_in_a_guest,
+          model_equals_inspection_in_a_guest, model_equals_inspection_with_five_levels,
           model_equals_inspection_when_memory_runs_out, model_equals_inspection_in_shipped_traces,
           model_equals_inspection_after_jumps, model_check_sees_a_missing_event)

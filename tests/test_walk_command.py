@@ -71,6 +71,19 @@ def test_guest():
     report("and the page", answer["ept"]["pa"] == answer["pa"], answer)
 
 
+def test_five_levels():
+    text, answer = walk(HEAP, "--cold", "-o", "la57=on")
+    fits("five levels", text)
+    has("five levels are told", text, "PML5 0  PML4 170", "LA57 1", "PML5E  [  0]", "5 entries read")
+    report("five entries are read", [e["level"] for e in reads(answer)] == [5, 4, 3, 2, 1], answer)
+    _, answer = walk(HEAP, "--cold", "-o", "la57=on", "-o", "nested=on")
+    report("29 in a guest", len(reads(answer)) == 29, len(reads(answer)))
+    text, answer = walk(1 << 47, "-o", "la57=on")
+    has("canonical with five levels", text, "PML5 0  PML4 256", "#PF")
+    text, answer = walk(1 << 56, "-o", "la57=on")
+    has("not canonical with five", text, "#GP: bits 63 to 56")
+
+
 def test_faults():
     text, answer = walk(0x7f0000000000, "--access", "w")
     fits("fault", text)
@@ -93,4 +106,5 @@ def test_faults():
 
 test_cold_and_warm()
 test_guest()
+test_five_levels()
 test_faults()

@@ -732,6 +732,7 @@ static void model_init(void *state, struct arena *arena, const struct config *co
     struct model *m = state;
     m->arena = arena;
     m->cpus = config->cpus;
+    m->levels = config->kernel.five_levels ? 5 : 4;
     m->cpu = model_memory(m, m->cpus * sizeof(*m->cpu));
     for (uint32_t i = 0; i < m->cpus; i++)
         cpu_init(m, &m->cpu[i], &config->mmu);

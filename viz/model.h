@@ -180,6 +180,7 @@ struct model_counts {
 struct model {
     struct arena *arena;
     struct model_cpu *cpu;
+    unsigned levels; /* of page tables */
     uint32_t cpus, cpu_now;
     uint64_t frames, frames_free;
     uint64_t reserved; /* frames at the bottom that the kernel's image takes: by configuration */

@@ -164,7 +164,7 @@ static bool check_cpu(struct check *c, unsigned cpu)
             if (!check_line(c, cpu, level, at / tlb->ways, at % tlb->ways))
                 return false;
     }
-    for (unsigned level = 2; level <= 4; level++)
+    for (unsigned level = 2; level <= LEVELS_MAX; level++)
         if (!check_psc(c, cpu, level))
             return false;
     return check_counters(c, cpu);

@@ -293,7 +293,7 @@ const struct model_frame *model_frame(const struct model *m, pfn_t pfn)
 bool model_entry(const struct model *m, pa_t root, va_t va, unsigned level, pte_t *entry, pa_t *pa)
 {
     pa_t table = root;
-    for (unsigned l = 4; l >= 1; l--) {
+    for (unsigned l = m->levels; l >= 1; l--) {
         const struct model_frame *f = model_frame(m, table >> PAGE_SHIFT);
         if (!table || !f->entry)
             return false;
@@ -339,7 +339,7 @@ static uint64_t resident_in(const struct model *m, pa_t table, unsigned level, v
 uint64_t model_resident(const struct model *m, pa_t root, va_t start, va_t end)
 {
     /* NOTE: user addresses only: the range lies below 2^47. */
-    return root ? resident_in(m, root, 4, 0, start, end) : 0;
+    return root ? resident_in(m, root, m->levels, 0, start, end) : 0;
 }
 
 const struct model_block *model_block_at(const struct model *m, uint16_t pid, va_t start)

@@ -11,8 +11,8 @@ struct field {
 };
 
 static const struct field field_table[] = {
-    {"PML4", 4, C_SELECT}, {"PDPT", 3, C_HIT},     {"PD", 2, C_DIRTY},
-    {"PT", 1, C_MISS},     {"offset", 0, C_WRITE},
+    {"PML5", 5, C_BRIGHT}, {"PML4", 4, C_SELECT}, {"PDPT", 3, C_HIT},
+    {"PD", 2, C_DIRTY},    {"PT", 1, C_MISS},     {"offset", 0, C_WRITE},
 };
 
 static void draw_field(struct paint *p, struct rect r, const struct field *f, bool known)
@@ -84,10 +84,11 @@ void pane_address(struct paint *p)
         draw_words(p, words);
     else
         paint_text(p, words, (struct style){FACE_MONO_BOLD, SIZE_BIG, C_FAINT, ALIGN_LEFT}, "–");
-    int n = (int)ARRAY_LEN(field_table);
+    const struct field *field = &field_table[LEVELS_MAX - p->model->levels];
+    int n = (int)p->model->levels + 1;
     int high = paint_em(p, 52);
     if (r.h > high)
         r = (struct rect){r.x, r.y + (r.h - high) / 2, r.w, high};
     for (int i = 0; i < n; i++)
-        draw_field(p, rect_column(r, i, n, paint_em(p, 4)), &field_table[i], a->any);
+        draw_field(p, rect_column(r, i, n, paint_em(p, 4)), &field[i], a->any);
 }

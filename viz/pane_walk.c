@@ -11,7 +11,7 @@
 
 #define ROWS_MAX 11
 
-static const char *const table_name[] = {"", "PT", "PD", "PDPT", "PML4"};
+static const char *const table_name[] = {"", "PT", "PD", "PDPT", "PML4", "PML5"};
 
 /* How the walk came past one level. */
 enum passage { PASS_NOT, PASS_READ, PASS_CACHED, PASS_FAULT };
@@ -147,7 +147,7 @@ static pa_t chosen(const struct paint *p, const struct column *column, pte_t *en
     pa_t pa = p->view->selection.kind == THING_ENTRY ? p->view->selection.a : 0;
     if (!pa && a->last_level)
         pa = a->level[a->last_level].pa;
-    for (int i = 3; i >= 0 && !pa; i--)
+    for (int i = (int)p->model->levels - 1; i >= 0 && !pa; i--)
         if (column[i].entry && a->any)
             pa = column[i].table + column[i].index * sizeof(pte_t);
     const struct model_frame *f = model_frame(p->model, pa >> PAGE_SHIFT);
@@ -209,10 +209,11 @@ static void find_tables(const struct paint *p, struct column *column)
 {
     const struct model_access *a = &p->cpu->access;
     pa_t table = p->cpu->root;
-    for (int i = 0; i < 4; i++) {
+    for (unsigned i = 0; i < p->model->levels; i++) {
+        unsigned level = p->model->levels - i;
         struct column *c = &column[i];
         const struct model_frame *f = model_frame(p->model, table >> PAGE_SHIFT);
-        *c = (struct column){.level = 4 - (unsigned)i, .index = va_index(a->va, 4 - (unsigned)i)};
+        *c = (struct column){.level = level, .index = va_index(a->va, level)};
         c->pass = passage_of(p->cpu, c->level);
         if (!table || !f->entry)
             continue;
@@ -247,7 +248,7 @@ void pane_walk(struct paint *p)
     if (a->reads || a->walking)
         r = paint_pane(p, "PAGE WALK", "CR3 %s · %u read%s · %u spared",
                        number_hex(p->cpu->root, 8).text, a->reads, a->reads == 1 ? "" : "s",
-                       a->psc_level ? 5 - a->psc_level : 0);
+                       a->psc_level ? p->model->levels + 1 - a->psc_level : 0);
     else
         r = paint_pane(p, "PAGE WALK", "CR3 %s%s%s", number_hex(p->cpu->root, 8).text,
                        state[0] ? " · " : "", state);
@@ -256,11 +257,12 @@ void pane_walk(struct paint *p)
         bits = rect_cut_bottom(&r, paint_line(p, SIZE_LARGE) + paint_em(p, 4));
         rect_cut_bottom(&r, paint_em(p, 3));
     }
-    struct column column[4];
+    int levels = (int)p->model->levels;
+    struct column column[LEVELS_MAX];
     find_tables(p, column);
-    for (int i = 0; i < 4; i++)
-        draw_table(p, rect_column(r, i, 4, paint_em(p, 28)), &column[i]);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < levels; i++)
+        draw_table(p, rect_column(r, i, levels, paint_em(p, 28)), &column[i]);
+    for (int i = 0; i + 1 < levels; i++)
         draw_arrow(p, &column[i], &column[i + 1]);
     if (bits.h)
         draw_bits(p, bits, column);

@@ -52,7 +52,7 @@ static void frame_range(struct links *l, const struct model *m, pfn_t pfn)
 static void follow_tables(struct links *l, const struct model *m, pa_t root)
 {
     pte_t entry = 0;
-    for (unsigned level = 4; level >= 1; level--) {
+    for (unsigned level = m->levels; level >= 1; level--) {
         if (l->end - l->start > level_span(level) ||
             !model_entry(m, root, l->start, level, &entry, &l->entry[level]))
             return;
