@@ -30,6 +30,7 @@ struct frame {
     bool dirty;    /* of a shared page: it was written, as an entry that is gone said */
     bool cached;   /* also held by a shared memory object */
     bool lazy;     /* MADV_FREE: worth nothing unless it is written again */
+    bool joined;   /* one of 512 that were taken together and not split up since (Linux: a folio) */
     bool head;     /* the first of 512 frames that are to be given back together */
     bool spare;    /* of a table: empty, kept for the splitting of a huge page */
     /* Of a page: which entries map it (rmap.h). */

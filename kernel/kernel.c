@@ -88,8 +88,8 @@ pfn_t frames_get_huge(struct kernel *k, enum frame_use use, uint16_t pid, va_t v
     if (pfn == PFN_NONE)
         return PFN_NONE;
     for (unsigned i = 0; i < TABLE_ENTRIES; i++)
-        *frames_at(k->frames, pfn + i) =
-            (struct frame){.va = va + i * PAGE_SIZE, .pid = pid, .use = (uint8_t)use};
+        *frames_at(k->frames, pfn + i) = (struct frame){
+            .va = va + i * PAGE_SIZE, .pid = pid, .use = (uint8_t)use, .joined = use == FRAME_ANON};
     count_taken(k, use, TABLE_ENTRIES);
     EMIT(k->env, huge_alloc, .pfn = pfn, .use = use, .va = va, .free = k->frames->free);
     return pfn;
@@ -293,7 +293,7 @@ bool kernel_area_usage(const struct kernel *k, uint16_t pid, size_t i, struct ar
     return a;
 }
 
-static bool frame_blank(const struct kernel *k, pfn_t pfn)
+bool frame_blank(const struct kernel *k, pfn_t pfn)
 {
     static const uint8_t blank[PAGE_SIZE];
     return memcmp(ram_frame(k->ram, pfn), blank, PAGE_SIZE) == 0;

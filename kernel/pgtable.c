@@ -370,15 +370,16 @@ static void each_entry(struct kernel *k, struct process *p, va_t start, va_t end
     gather_flush(k, p);
 }
 
-static struct frame *page_alone(const struct kernel *k, pte_t entry)
+static struct frame *page_alone(const struct kernel *k, const struct process *p, pte_t entry)
 {
     struct frame *frame = pte_held(entry) ? frames_at(k->frames, pte_pfn(entry)) : NULL;
-    return frame && frame->use == FRAME_ANON && frame->refs == 1 ? frame : NULL;
+    bool alone = frame && frame->use == FRAME_ANON && frame->refs == 1;
+    return alone && !block_shared(k, p, pte_pfn(entry)) ? frame : NULL;
 }
 
 static void lazy_free(struct kernel *k, struct process *p, pfn_t table, va_t va, pte_t entry)
 {
-    struct frame *frame = page_alone(k, entry);
+    struct frame *frame = page_alone(k, p, entry);
     if (!frame)
         return;
     frame->lazy = true;
@@ -397,7 +398,7 @@ void pgtable_lazy_free(struct kernel *k, struct process *p, va_t start, va_t end
 
 static void drop_lazy(struct kernel *k, struct process *p, pfn_t table, va_t va, pte_t entry)
 {
-    const struct frame *frame = page_alone(k, entry);
+    const struct frame *frame = page_alone(k, p, entry);
     if (frame && frame->lazy && !(entry & PTE_D))
         zap_table(k, p, table, va, va + PAGE_SIZE, ZAP_ALL);
 }
@@ -453,10 +454,30 @@ static bool move_stretch(struct kernel *k, struct process *p, pfn_t from_table, 
     return true;
 }
 
+/* Where the source has a PD, the target gets a PDPT, before anything is known of pages (Linux:
+ * alloc_new_pud). false: no memory. */
+static bool move_upper(struct kernel *k, struct process *p, va_t from, va_t to, uint64_t bytes)
+{
+    va_t end = from + bytes, next;
+    for (va_t va = from; va < end; va = next) {
+        pfn_t table = table_find(k, p->root, va, 3);
+        uint64_t span = level_span(table == PFN_NONE ? 4 : 3);
+        next = min_u64(align_down(va, span) + span, end);
+        if (table == PFN_NONE || !(ram_read64(k->ram, entry_at(table, va, 3)) & PTE_P))
+            continue;
+        if (pgtable_level(k, p, to + (va - from), 3, true) == PFN_NONE ||
+            pgtable_level(k, p, to + (next - 1 - from), 3, true) == PFN_NONE)
+            return false;
+    }
+    return true;
+}
+
 /* Linux: move_page_tables in mm/mremap.c. */
 uint64_t pgtable_move(struct kernel *k, struct process *p, va_t from, va_t to, uint64_t bytes)
 {
     uint64_t done = 0;
+    if (!move_upper(k, p, from, to, bytes))
+        return 0;
     while (done < bytes) {
         va_t va = from + done;
         struct pt_step step;

@@ -86,6 +86,9 @@ void frame_zero_late(struct kernel *, struct cpu *);
 pfn_t frames_get_huge(struct kernel *, enum frame_use, uint16_t pid, va_t);
 void frames_put_huge(struct kernel *, pfn_t);
 
+/* Does the frame hold only zeroes? */
+bool frame_blank(const struct kernel *, pfn_t);
+
 /* One of the frames of zeroes, which are nobody's memory. */
 static inline bool pfn_is_zero(const struct kernel *k, pfn_t pfn)
 {

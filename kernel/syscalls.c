@@ -72,8 +72,6 @@ int64_t place(struct kernel *k, const struct process *p, va_t hint, uint64_t len
     if (fixed)
         return place_fixed(hint, length);
     hint = align_down(hint, PAGE_SIZE);
-    if (hint)
-        hint = max_u64(hint, HINT_MIN);
     if (hint && hint_usable(p, hint, length))
         return (int64_t)hint;
     va_t at = 0;
@@ -228,6 +226,13 @@ static uint32_t map_vm_flags(uint64_t prot, uint64_t flags)
     return vm;
 }
 
+/* A wish for a place that is too low becomes one for the lowest; only mmap does so (Linux:
+ * round_hint_to_min). */
+static va_t map_hint(va_t hint, bool fixed)
+{
+    return fixed || hint < PAGE_SIZE ? hint : max_u64(hint, HINT_MIN);
+}
+
 /* Checks in Linux's order; fills *r. 0, or -errno. */
 static int64_t map_check(struct kernel *k, const struct process *p, const uint64_t arg[6],
                          struct map_request *r)
@@ -247,9 +252,9 @@ static int64_t map_check(struct kernel *k, const struct process *p, const uint64
     r->length = align_up(arg[1], PAGE_SIZE);
     if (!r->length || p->areas.count > k->config.max_areas)
         return -LX_ENOMEM;
-    int64_t at = !fixed && (flags & LX_MAP_32BIT)
-                     ? place_low(k, p, r->length)
-                     : place(k, p, arg[0], r->length, fixed, type != LX_MAP_PRIVATE);
+    int64_t at = !fixed && (flags & LX_MAP_32BIT) ? place_low(k, p, r->length)
+                                                  : place(k, p, map_hint(arg[0], fixed), r->length,
+                                                          fixed, type != LX_MAP_PRIVATE);
     if (at < 0)
         return at;
     r->start = (va_t)at;

@@ -8,6 +8,7 @@
  */
 #include "kernel/thp.h"
 
+#include "kernel/rmap.h"
 #include "sim/base/check.h"
 
 /* Bits of an entry that stay the same when it is split. */
@@ -189,8 +190,8 @@ enum page_in huge_in(struct kernel *k, struct process *p, struct area *a, va_t v
 
 /* ---- splitting ---- */
 
-/* NOTE: the frames are single ones from now on, where Linux keeps them as one block until the last
- * is free, or until memory is short. */
+/* NOTE: a frame that is not mapped any more becomes free at once, where Linux keeps all 512 until
+ * the last is free, or until memory is short. */
 pfn_t huge_split(struct kernel *k, struct process *p, va_t va)
 {
     pfn_t table = table_of(k, p, va);
@@ -260,20 +261,112 @@ void huge_protect(struct kernel *k, struct process *p, const struct area *a, va_
     }
 }
 
-/* Of a huge page that only this entry maps: the metadata of its first frame. */
-static struct frame *huge_only(const struct kernel *k, pte_t entry)
+/* Of a huge page that only this process maps: the metadata of its first frame. */
+static struct frame *huge_only(const struct kernel *k, const struct process *p, pte_t entry)
 {
-    struct frame *frame = frames_at(k->frames, pte_pfn(entry));
-    return !pfn_is_zero(k, pte_pfn(entry)) && frame->refs == 1 ? frame : NULL;
+    pfn_t pfn = pte_pfn(entry);
+    bool only = !pfn_is_zero(k, pfn) && !block_shared(k, p, pfn);
+    return only ? frames_at(k->frames, pfn) : NULL;
+}
+
+/* ---- blocks whose frames are mapped one by one ---- */
+
+static pfn_t block_first(pfn_t pfn)
+{
+    return align_down(pfn, TABLE_ENTRIES);
+}
+
+bool block_shared(const struct kernel *k, const struct process *p, pfn_t pfn)
+{
+    if (!frames_at(k->frames, pfn)->joined)
+        return false;
+    for (unsigned i = 0; i < TABLE_ENTRIES; i++) {
+        const struct frame *f = frames_at(k->frames, block_first(pfn) + i);
+        if (f->joined && (f->refs > 1 || (f->refs && mapping_pid(f->mapping) != p->pid)))
+            return true;
+    }
+    return false;
+}
+
+/* The page shows the frame of zeroes instead of its own, which holds nothing else. */
+static void page_to_zero(struct kernel *k, struct process *p, pfn_t pfn, va_t va)
+{
+    const struct area *a = areas_find(&p->areas, va);
+    pfn_t table;
+    pte_t entry = pgtable_get(k, p, va, &table);
+    if (pte_pfn(entry) != pfn || !a || (a->flags & VM_LOCKED))
+        return;
+    entry_write(k, p, table, va_index(va, 1), pte_make(k->zero, area_pte(a, false)));
+    if (entry & PTE_P)
+        gather_page(k, va);
+    gather_frame(k, p, entry);
+}
+
+void block_split(struct kernel *k, struct process *p, pfn_t pfn)
+{
+    for (unsigned i = 0; i < TABLE_ENTRIES; i++) {
+        pfn_t at = block_first(pfn) + i;
+        struct frame *f = frames_at(k->frames, at);
+        if (!f->joined)
+            continue;
+        f->joined = false;
+        if (f->refs && frame_blank(k, at))
+            page_to_zero(k, p, at, mapping_va(f->mapping));
+    }
+    gather_flush(k, p);
+}
+
+/* Do the 512 entries of the table map the 512 frames from pfn on, in order? */
+static bool block_whole(const struct kernel *k, pfn_t table, pfn_t pfn)
+{
+    for (unsigned i = 0; i < TABLE_ENTRIES; i++) {
+        pte_t entry = ram_read64(k->ram, (table << PAGE_SHIFT) + i * sizeof(pte_t));
+        if (!pte_held(entry) || pte_pfn(entry) != pfn + i)
+            return false;
+    }
+    return true;
+}
+
+/* The page of entry is one of a block, about to be treated alone: the block is split up, unless all
+ * of it is treated, or somebody shares it (then its pages are passed over). */
+static void block_break(struct kernel *k, struct process *p, pte_t entry, pfn_t table, bool fits,
+                        bool always)
+{
+    pfn_t pfn = pte_pfn(entry);
+    const struct frame *frame = frames_at(k->frames, pfn);
+    if (!pte_held(entry) || !frame->joined || block_shared(k, p, pfn))
+        return;
+    if (fits && block_whole(k, table, block_first(pfn)) && (!always || frame->lazy))
+        return;
+    block_split(k, p, pfn);
+}
+
+static void blocks_break(struct kernel *k, struct process *p, va_t start, va_t end, bool always)
+{
+    va_t va = start;
+    pfn_t table;
+    while ((table = pgtable_next(k, p, &va, end)) != PFN_NONE) {
+        va_t block = block_of(va), stop = min_u64(block + HUGE_SIZE, end);
+        bool fits = block >= start && block + HUGE_SIZE <= end;
+        for (; va < stop; va += PAGE_SIZE)
+            block_break(k, p, ram_read64(k->ram, entry_at(table, va, 1)), table, fits, always);
+    }
+}
+
+/* Advice for a part of a huge page: first it is split, entry and block. */
+static void huge_break(struct kernel *k, struct process *p, va_t va, pte_t entry)
+{
+    huge_split(k, p, va);
+    block_split(k, p, pte_pfn(entry));
 }
 
 static void visit_lazy_free(struct kernel *k, struct process *p, pfn_t table, va_t va, pte_t entry,
                             bool whole)
 {
-    if (!huge_only(k, entry))
+    if (!huge_only(k, p, entry))
         return;
     if (!whole) {
-        huge_split(k, p, va);
+        huge_break(k, p, va, entry);
         return;
     }
     for (unsigned i = 0; i < TABLE_ENTRIES; i++)
@@ -285,34 +378,37 @@ static void visit_lazy_free(struct kernel *k, struct process *p, pfn_t table, va
 void huge_lazy_free(struct kernel *k, struct process *p, va_t start, va_t end)
 {
     each_huge(k, p, start, end, visit_lazy_free);
+    blocks_break(k, p, start, end, false);
 }
 
 static void visit_page_out(struct kernel *k, struct process *p, pfn_t table, va_t va, pte_t entry,
                            bool whole)
 {
-    const struct frame *frame = huge_only(k, entry);
+    const struct frame *frame = huge_only(k, p, entry);
     if (frame && whole && frame->lazy && !(entry & PTE_D))
         huge_zap_one(k, p, table, va, entry);
     else if (frame)
-        huge_split(k, p, va);
+        huge_break(k, p, va, entry);
 }
 
 void huge_page_out(struct kernel *k, struct process *p, va_t start, va_t end)
 {
     each_huge(k, p, start, end, visit_page_out);
+    blocks_break(k, p, start, end, true);
 }
 
 static void visit_cold(struct kernel *k, struct process *p, pfn_t table, va_t va, pte_t entry,
                        bool whole)
 {
     (void)table;
-    if (!whole && huge_only(k, entry))
-        huge_split(k, p, va);
+    if (!whole && huge_only(k, p, entry))
+        huge_break(k, p, va, entry);
 }
 
 void huge_cold(struct kernel *k, struct process *p, va_t start, va_t end)
 {
     each_huge(k, p, start, end, visit_cold);
+    blocks_break(k, p, start, end, false);
 }
 
 /* ---- moving, forking ---- */

@@ -21,9 +21,17 @@ enum page_in huge_in(struct kernel *, struct process *, struct area *, va_t, boo
 
 /* The huge page at va becomes 512 entries; returns their table. */
 pfn_t huge_split(struct kernel *, struct process *, va_t);
+/* Does another process map any of the 512 frames that pfn was taken together with? */
+bool block_shared(const struct kernel *, const struct process *, pfn_t);
+
 /* An area is about to end or begin at va: no huge page may lie across it (Linux:
  * vma_adjust_trans_huge). */
 void huge_border(struct kernel *, struct process *, va_t);
+
+/* The 512 frames that pfn was taken together with are single ones from now on; those that hold only
+ * zeroes are given back, and their pages show the frame of zeroes. None may be mapped by another
+ * process. Linux: split_folio, remap_page. */
+void block_split(struct kernel *, struct process *, pfn_t);
 
 /* The huge pages of a range; those that only partly lie in it are split instead. The TLBs are told
  * at the next gather_flush. */

@@ -52,7 +52,8 @@ static enum page_in page_unshare(struct kernel *k, struct process *p, struct are
     area_own_anon(p, a, &k->next_anon);
     if (pfn_is_zero(k, old))
         return page_fresh(k, p, a, table, va);
-    if (frame->refs == 1 || k->config.bug.cow_no_count) { /* the others are gone: keep it */
+    bool alone = frame->refs == 1 && !block_shared(k, p, old);
+    if (alone || k->config.bug.cow_no_count) { /* the others are gone: keep it */
         frame->alone = true;
         pgtable_set(k, p, table, va, entry | PTE_RW);
         k->counters.cow_reused++;
@@ -75,9 +76,9 @@ static uint64_t object_index(const struct area *a, va_t va)
     return a->pgoff + ((va - a->start) >> PAGE_SHIFT);
 }
 
-/* Maps the pages around va that the object holds and that are not mapped yet (do_fault_around). */
-static void map_around(struct kernel *k, struct process *p, const struct area *a, pfn_t table,
-                       va_t va)
+/* Maps the pages around va that the object holds and that are not mapped yet (do_fault_around). The
+ * table is made when there is one to map. false: no memory for it. */
+static bool map_around(struct kernel *k, struct process *p, const struct area *a, va_t va)
 {
     va_t block = align_down(va, HUGE_SIZE); /* what the table covers */
     va_t start = max_u64(align_down(va, AROUND_PAGES * PAGE_SIZE), a->start);
@@ -85,32 +86,51 @@ static void map_around(struct kernel *k, struct process *p, const struct area *a
     for (va_t at = start; at < end; at += PAGE_SIZE) {
         uint64_t index = object_index(a, at);
         pfn_t pfn = index < a->object->pages ? object_get(a->object, index) : PFN_NONE;
-        if (pfn != PFN_NONE && !ram_read64(k->ram, entry_at(table, at, 1)))
+        if (pfn == PFN_NONE)
+            continue;
+        pfn_t table = pgtable_make(k, p, va);
+        if (table == PFN_NONE)
+            return false;
+        if (!ram_read64(k->ram, entry_at(table, at, 1)))
             pgtable_set(k, p, table, at, pte_make(pfn, area_pte(a, true)));
     }
+    return true;
 }
 
-static enum page_in page_shared(struct kernel *k, struct process *p, const struct area *a,
-                                pfn_t table, va_t va, bool write)
+/* The object's page, made if need be. PFN_NONE: no memory. */
+static pfn_t object_page(struct kernel *k, const struct process *p, const struct area *a, va_t va)
 {
     uint64_t index = object_index(a, va);
-    if (!write) /* first of all, even where the page itself turns out to be missing */
-        map_around(k, p, a, table, va);
-    if (index >= a->object->pages)
-        return PAGE_NO_OBJECT;
     pfn_t pfn = object_get(a->object, index);
-    if (pfn != PFN_NONE && !write)
-        return PAGE_MADE;
-    if (pfn == PFN_NONE) {
-        pfn = frame_get(k, FRAME_SHARED, p->pid, va);
-        if (pfn == PFN_NONE)
-            return PAGE_NO_MEMORY;
-        if (!object_set(a->object, index, pfn)) {
-            frame_put(k, pfn);
-            return PAGE_NO_MEMORY;
-        }
-        frame_zero(k, pfn);
+    if (pfn != PFN_NONE)
+        return pfn;
+    pfn = frame_get(k, FRAME_SHARED, p->pid, va);
+    if (pfn == PFN_NONE)
+        return PFN_NONE;
+    if (!object_set(a->object, index, pfn)) {
+        frame_put(k, pfn);
+        return PFN_NONE;
     }
+    frame_zero(k, pfn);
+    return pfn;
+}
+
+/* Only a page that is there makes a table of level 1; those above it are made in any case. */
+static enum page_in page_shared(struct kernel *k, struct process *p, const struct area *a, va_t va,
+                                bool write)
+{
+    if (pgtable_level(k, p, va, 2, true) == PFN_NONE)
+        return PAGE_NO_MEMORY;
+    if (!write && !map_around(k, p, a, va)) /* even where the page itself turns out to be missing */
+        return PAGE_NO_MEMORY;
+    if (object_index(a, va) >= a->object->pages)
+        return PAGE_NO_OBJECT;
+    if (!write && object_get(a->object, object_index(a, va)) != PFN_NONE)
+        return PAGE_MADE;
+    pfn_t pfn = object_page(k, p, a, va);
+    pfn_t table = pfn == PFN_NONE ? PFN_NONE : pgtable_make(k, p, va);
+    if (table == PFN_NONE)
+        return PAGE_NO_MEMORY;
     pgtable_set(k, p, table, va, pte_make(pfn, area_pte(a, true)));
     return PAGE_MADE;
 }
@@ -130,11 +150,11 @@ enum page_in page_in(struct kernel *k, struct process *p, struct area *a, va_t v
     }
     if (entry & PTE_GUARD)
         return PAGE_GUARDED;
+    if (a->flags & VM_SHARED)
+        return page_shared(k, p, a, va, write);
     table = pgtable_make(k, p, va);
     if (table == PFN_NONE)
         return PAGE_NO_MEMORY;
-    if (a->flags & VM_SHARED)
-        return page_shared(k, p, a, table, va, write);
     /* NOTE: a page of a program's file is given a frame of zeroes at once, as if the page cache
      * had it: no frame is shared between processes and the contents are not those of a file. */
     if (write)

@@ -88,6 +88,18 @@ static const struct profile profiles[] = {
      .read = 3,
      .write = 8,
      .huge = true},
+    {.name = "thpcow",
+     .mmap = 4,
+     .munmap = 2,
+     .mprotect = 2,
+     .madvise = 6,
+     .mremap = 1,
+     .read = 4,
+     .write = 10,
+     .fork = 2,
+     .exit = 1,
+     .huge = true,
+     .children = true},
     {.name = "cow",
      .mmap = 4,
      .munmap = 2,
@@ -335,7 +347,7 @@ static bool make_range(struct generator *g, enum op_kind kind, const char *name,
 static bool make_madvise(struct generator *g)
 {
     uint64_t advice = PICK(g, 4, 4, 4, 8, 8, 22, 23, 10, 11, 18, 19, 20, 21, 14, 15, 16, 17, 3, 0);
-    if (g->profile->children)
+    if (g->profile->children && !g->profile->huge)
         advice = PICK(g, 4, 4, 4, 8, 22, 23, 10, 11, 18, 19);
     if (g->profile->huge)
         advice = PICK(g, 14, 14, 14, 14, 15, 4, 4, 23, 8, 20, 22, 16);
