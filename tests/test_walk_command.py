@@ -59,6 +59,15 @@ def test_cold_and_warm():
            int(cold["pa"], 16) == int(last["value"], 16) & 0xffffffffff000 | HEAP & 0xfff, cold)
 
 
+def test_data_caches():
+    options = [x for level in ("l1", "l2") for x in ("-o", f"cache.{level}.sets=64")]
+    text, answer = walk(HEAP, "--cold", *options)
+    fits("data caches", text)
+    has("the cache that had the entry is told", text, "cycles, L1 cache")
+    costs = {e["cache"]: e["cycles"] for e in reads(answer)}
+    report("its latency is the cost", costs.get(1) == 4 and costs.get(0, 200) == 200, answer)
+
+
 def test_guest():
     text, answer = walk(HEAP, "--cold", "-o", "nested=on")
     fits("guest", text)
@@ -105,6 +114,7 @@ def test_faults():
 
 
 test_cold_and_warm()
+test_data_caches()
 test_guest()
 test_five_levels()
 test_faults()

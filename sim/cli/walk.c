@@ -29,6 +29,25 @@ const struct event *walk_event(const struct walk_view *v, enum event_kind kind)
     return NULL;
 }
 
+/* The data caches tell of a read just before the walker does. */
+struct walk_source walk_source(const struct walk_view *v, pa_t pa)
+{
+    struct walk_source source = {.read = false};
+    for (unsigned i = 0; i < v->heard && !source.read; i++) {
+        const struct event *e = &v->event[i];
+        source.caches = source.caches || e->kind == EV_cache_hit || e->kind == EV_cache_miss;
+        if (e->kind == EV_cache_hit)
+            source.cache = (unsigned)e->cache_hit.level;
+        if (e->kind != EV_walk_read && e->kind != EV_ept_read)
+            continue;
+        bool ept = e->kind == EV_ept_read;
+        source.read = pa == (ept ? e->ept_read.pa : e->walk_read.pa);
+        source.cost = ept ? e->ept_read.cost : e->walk_read.cost;
+        source.cache = source.read ? source.cache : 0;
+    }
+    return source;
+}
+
 /* The registers of the CPU that runs the process; where none does, those it would get. */
 static void take_registers(struct walk_view *v)
 {

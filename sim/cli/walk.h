@@ -5,7 +5,8 @@
 
 #include "sim/cli/look.h"
 
-#define WALK_HEARD 160u /* the most events of one access: 29 reads, as many marks, fills */
+#define WALK_HEARD                                                                                 \
+    1024u /* the most events of one access: 29 reads and marks by way of the caches */
 
 struct walk_view {
     struct look *look;
@@ -38,6 +39,14 @@ size_t walk_rules(const struct walk_view *, struct walk_rule rules[WALK_RULES]);
 const char *walk_memory_type(enum memory_type);
 /* "P=1 the page is there; W=0 a read; …": every bit of a #PF error code; text holds 400 bytes. */
 const char *walk_error_bits(uint32_t error, char *text);
+/* How the access came by the entry at a physical address. */
+struct walk_source {
+    bool read;
+    cycles_t cost;
+    unsigned cache; /* the data cache that had it, 1 to 3; 0: memory, or there are no caches */
+    bool caches;    /* there are data caches */
+};
+struct walk_source walk_source(const struct walk_view *, pa_t);
 /* The event of this kind that the access caused first, or NULL. */
 const struct event *walk_event(const struct walk_view *, enum event_kind);
 

@@ -25,32 +25,20 @@ static void add_registers(cJSON *root, const struct mmu_regs *r)
     cJSON_AddBoolToObject(o, "ac", r->ac);
 }
 
-/* How the access that was tried came by the entry. */
-static bool was_read(const struct walk_view *v, pa_t pa, cycles_t *cost)
-{
-    for (unsigned i = 0; i < v->heard; i++) {
-        const struct event *e = &v->event[i];
-        *cost = e->kind == EV_ept_read ? e->ept_read.cost : e->walk_read.cost;
-        if ((e->kind == EV_walk_read && e->walk_read.pa == pa) ||
-            (e->kind == EV_ept_read && e->ept_read.pa == pa))
-            return true;
-    }
-    return false;
-}
-
 static cJSON *entry_json(const struct walk_view *v, unsigned level, unsigned index, pa_t pa,
                          pte_t value)
 {
-    cycles_t cost;
+    struct walk_source source = walk_source(v, pa);
     cJSON *o = cJSON_CreateObject();
     cli_json_number(o, "level", level);
     cli_json_number(o, "index", index);
     cli_json_hex(o, "pa", pa);
     cli_json_hex(o, "value", value);
-    bool read = was_read(v, pa, &cost);
-    cJSON_AddBoolToObject(o, "read", read);
-    if (read)
-        cli_json_number(o, "cycles", cost);
+    cJSON_AddBoolToObject(o, "read", source.read);
+    if (source.read)
+        cli_json_number(o, "cycles", source.cost);
+    if (source.read && source.caches)
+        cli_json_number(o, "cache", source.cache);
     return o;
 }
 

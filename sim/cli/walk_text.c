@@ -83,26 +83,13 @@ static void print_lookups(const struct walk_view *v)
 
 /* ---- entries ---- */
 
-/* The cost of the read of pa by the access that was tried; -1: it was not read. */
-static int64_t cost_of(const struct walk_view *v, pa_t pa, enum event_kind kind)
+static void print_source(const struct walk_view *v, pa_t pa)
 {
-    for (unsigned i = 0; i < v->heard; i++) {
-        const struct event *e = &v->event[i];
-        if (e->kind != kind)
-            continue;
-        if (kind == EV_walk_read && e->walk_read.pa == pa)
-            return (int64_t)e->walk_read.cost;
-        if (kind == EV_ept_read && e->ept_read.pa == pa)
-            return (int64_t)e->ept_read.cost;
-    }
-    return -1;
-}
-
-static void print_source(const struct walk_view *v, pa_t pa, enum event_kind kind)
-{
-    int64_t cost = cost_of(v, pa, kind);
-    if (cost >= 0)
-        printf("  read: %" PRId64 " cycles", cost);
+    struct walk_source source = walk_source(v, pa);
+    if (source.read && source.cache)
+        printf("  read: %" PRIu64 " cycles, L%u cache", source.cost, source.cache);
+    else if (source.read)
+        printf("  read: %" PRIu64 " cycles%s", source.cost, source.caches ? ", memory" : "");
     else if (walk_event(v, EV_walk_begin))
         printf("  not read: a paging-structure cache");
     else if (v->running && walk_event(v, EV_tlb_hit))
@@ -182,7 +169,7 @@ static void print_ept(const struct walk_view *v, const struct ept_walk *ept)
         const struct ept_step *step = &ept->step[i];
         printf("       EPT %-5s [%3u] at 0x%012" PRIx64 " = %016" PRIx64,
                explain_entry_name(step->level), step->index, step->pa, step->entry);
-        print_source(v, step->pa, EV_ept_read);
+        print_source(v, step->pa);
         print_ept_bits(step->entry, step->level);
     }
     if (ept->exit)
@@ -197,7 +184,7 @@ static void print_step(const struct walk_view *v, const struct walk_step *step)
 {
     printf("  %-6s [%3u] at 0x%012" PRIx64 " = %016" PRIx64, explain_entry_name(step->level),
            step->index, step->pa, step->entry);
-    print_source(v, step->pa, EV_walk_read);
+    print_source(v, step->pa);
     print_bits(step->entry, step->level);
 }
 

@@ -449,6 +449,9 @@ def main():
             for text in found[:5]:
                 print(text, file=sys.stderr)
             problems += len(found)
+            if args.cases > BATCH:
+                print(f"oracle: {done} cases, {problems} differences, {time.time() - start:.0f} s",
+                      file=sys.stderr, flush=True)
     for name, count in sorted(counts.items()):
         print(f"  {count:8d}  {name}")
     print(f"oracle: {done} cases, {problems} differences, {time.time() - start:.1f} s")
