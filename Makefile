@@ -347,6 +347,24 @@ cover: deps-dev ## line coverage of the rooms by the tests; fails under COVER_MI
 
 # ---- reading the code with a machine ----
 
+# ---- truth ----
+#
+# The native replayer is built by itself: it must not call anything that the compiler could know
+# better (malloc and free that cancel out), and it is no part of the tests' binaries.
+
+N    ?= 200
+SEED ?=
+.PHONY: truth truth-all
+truth: all $B/tests/native ## N=200 fresh random traces against this computer's own C library (SEED=1: repeatable)
+	@MEMWALK_BUILD=$B python3 tests/truth/make_truth.py $B/tests/native $N $(SEED)
+truth-all: all ## every recorded trace of ../shared/traces, in both modes
+	@MEMWALK_BUILD=$B python3 tests/test_truth.py
+
+$B/tests/native: tests/truth/native.c
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	@$(CC) -std=c11 -O2 $(WARN) -Wno-conversion -Wno-sign-conversion -fno-builtin $< -o $@
+
 .PHONY: format format-check layers lint notes
 CLANG_FORMAT ?= clang-format-14
 format: ## write all C files in the one format

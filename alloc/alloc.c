@@ -48,6 +48,7 @@ const char *const misuse_name[MISUSE_KINDS] = {
     [MISUSE_SEGV] = "segmentation fault",
     [MISUSE_KILLED] = "killed",
     [MISUSE_REUSED] = "id used twice",
+    [MISUSE_ABORT] = "aborted",
     [MISUSE_NO_MEMORY] = "no memory for the books",
 };
 
@@ -211,16 +212,26 @@ static void take_back(struct heap *h, const struct heap_block *b)
 static const struct heap_block *live_block(struct heap *h, va_t p, enum misuse if_dead)
 {
     const struct heap_block *b = shadow_find(h->shadow, p);
-    if (b && (b->kind == BLOCK_LIVE || b->kind == BLOCK_MAPPED))
+    if (b && (b->kind == BLOCK_LIVE || b->kind == BLOCK_MAPPED) && !h->over)
         return b;
-    heap_complain(h, b && b->kind == BLOCK_DEAD ? if_dead : MISUSE_FOREIGN, p);
+    heap_complain(h,
+                  h->over                      ? MISUSE_KILLED
+                  : b && b->kind == BLOCK_DEAD ? if_dead
+                                               : MISUSE_FOREIGN,
+                  p);
     return NULL;
 }
 
 /* The shadow must be able to take the block before the heap is changed. */
 static bool ready(struct heap *h)
 {
-    return shadow_reserve(h->shadow, h->env->arena);
+    return !h->over && shadow_reserve(h->shadow, h->env->arena);
+}
+
+/* Does a pointer that is no live block reach the allocator all the same, as in life? */
+static bool unfiltered(const struct heap *h)
+{
+    return h->config.unfiltered && h->ops->takes_any && !h->over;
 }
 
 /* ---- the family ---- */
@@ -328,6 +339,8 @@ static void release(struct heap *h, va_t p)
     const struct heap_block *b = live_block(h, p, MISUSE_DOUBLE_FREE);
     if (!b) {
         EMIT(h->env, alloc_free, .pointer = p);
+        if (unfiltered(h))
+            h->ops->free(h, p);
         return;
     }
     h->counters.frees++;
@@ -370,6 +383,8 @@ static va_t resize(struct heap *h, va_t p, uint64_t size)
 {
     EMIT(h->env, alloc_request, .request = size, .alignment = 0);
     const struct heap_block *b = live_block(h, p, MISUSE_DEAD);
+    if (!b && unfiltered(h) && ready(h))
+        return hand_out(h, h->ops->realloc(h, p, size), size);
     if (!b || !ready(h)) {
         h->counters.failed += b != NULL;
         EMIT(h->env, alloc_resize, .pointer = p, .how = RESIZE_FAIL, .result = 0);

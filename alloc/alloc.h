@@ -21,16 +21,21 @@ enum list_order {
 };
 extern const char *const list_order_name[LIST_ORDERS];
 
+#define ALLOC_TUNABLES 256 /* bytes of the text, its end included */
+
 struct alloc_config {
-    uint64_t mmap_threshold; /* chunks of this size and above come from mmap; 0: never */
-    uint64_t trim_threshold; /* free bytes at the top that make free() give memory back */
-    uint64_t top_pad;        /* asked of brk beyond the need, and kept when trimming */
-    uint64_t arena_bytes;    /* buddy, bump: bytes asked for at once */
-    uint32_t cost_cycles;    /* the program's own instructions: each malloc or free */
-    uint32_t probe_cycles;   /* and each free chunk looked at */
-    uint32_t order;          /* enum list_order, of free lists with boundary tags */
-    bool deferred;           /* the same: coalesce only when nothing fits */
-    bool footers;            /* the same: chunks in use have a footer too */
+    uint64_t mmap_threshold;       /* chunks of this size and above come from mmap; 0: never */
+    uint64_t trim_threshold;       /* free bytes at the top that make free() give memory back */
+    uint64_t top_pad;              /* asked of brk beyond the need, and kept when trimming */
+    uint64_t arena_bytes;          /* buddy, bump: bytes asked for at once */
+    uint32_t cost_cycles;          /* the program's own instructions: each malloc or free */
+    uint32_t probe_cycles;         /* and each free chunk looked at */
+    uint32_t order;                /* enum list_order, of free lists with boundary tags */
+    bool deferred;                 /* the same: coalesce only when nothing fits */
+    bool footers;                  /* the same: chunks in use have a footer too */
+    bool unfiltered;               /* wrong pointers reach an allocator that can take them */
+    uint32_t cpus;                 /* of the machine: how many arenas are worth having */
+    char tunables[ALLOC_TUNABLES]; /* glibc: the value of GLIBC_TUNABLES */
 };
 
 struct alloc_counters {
@@ -82,6 +87,7 @@ enum misuse {
     MISUSE_SEGV,      /* the program got SIGSEGV */
     MISUSE_KILLED,    /* the process was killed, or has ended */
     MISUSE_REUSED,    /* the trace gives an id that is still live to a new block */
+    MISUSE_ABORT,     /* the allocator saw that something is wrong and ended the program: SIGABRT */
     MISUSE_NO_MEMORY, /* the simulator itself has no memory for its books */
     MISUSE_KINDS
 };
@@ -128,6 +134,8 @@ struct heap {
     va_t misuse_at;           /* the pointer or header concerned */
     struct heap_given given;  /* filled by the allocator whenever it gives out a block */
     enum resize_how how;      /* filled by its realloc */
+    const char *message;      /* with MISUSE_ABORT: what it said before, a constant text */
+    bool over;                /* a signal in the allocator has ended the program */
     struct shadow *shadow;    /* the blocks given out: alloc/shadow.h */
     void *state;              /* ops->state_size bytes, zeroed at the start */
     bool in_payload;          /* right now it copies or fills the program\'s bytes, not its own */
@@ -157,6 +165,8 @@ struct alloc_ops {
      * 0, they get a mapping of their own (alloc/mapped.h), and none of these functions ever sees
      * one. Sizes that arrive are then below 2^62. */
     bool large_apart;
+    /* free and realloc may be called with any pointer: the allocator finds out itself. */
+    bool takes_any;
     /* Pointers that come in are live blocks: the heap_ functions below see to that. Every call may
      * find its own bytes damaged and say so by heap_complain. Then it may give up: it is mended,
      * and a call that wanted memory is made once more. */
@@ -181,6 +191,10 @@ struct alloc_ops {
     int (*trim)(struct heap *, uint64_t pad);
     /* 1: understood, 0: not. NULL: not offered. */
     int (*mallopt)(struct heap *, int param, int64_t value);
+    /* That thread runs from now on; ends: and it ends at once. NULL: threads make no difference. */
+    void (*thread)(struct heap *, uint16_t tid, bool ends);
+    /* The program itself moved the break by the C library's brk or sbrk. NULL: not of interest. */
+    void (*moved)(struct heap *, va_t brk);
     /* Shows every chunk in address order, heap first, then mapped ones (not where large_apart is
      * set), by user.peek only. Returns false where the headers do not add up (the last one shown
      * is marked corrupt). */

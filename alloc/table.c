@@ -4,6 +4,7 @@
 #include "alloc/buddy.h"
 #include "alloc/bump.h"
 #include "alloc/freelist.h"
+#include "alloc/glibc.h"
 #include "alloc/je_like.h"
 #include "alloc/mi_like.h"
 #include "alloc/region.h"
@@ -11,10 +12,23 @@
 #include "alloc/slab.h"
 
 const struct alloc_ops *const alloc_table[] = {
-    &fit_first.ops,       &fit_next.ops,    &fit_good.ops,
-    &fit_best.ops,        &fit_worst.ops,   &fit_segregated.ops,
-    &fit_tlsf.ops,        &fit_dl_like.ops, &buddy_binary.ops,
-    &buddy_fibonacci.ops, &bitmap_ops,      &region_ops,
-    &simple_ops,          &slab_ops,        &mi_like_ops,
-    &je_like_ops,         &bump_ops,        NULL,
+    &fit_first.ops,
+    &fit_next.ops,
+    &fit_good.ops,
+    &fit_best.ops,
+    &fit_worst.ops,
+    &fit_segregated.ops,
+    &fit_tlsf.ops,
+    &fit_dl_like.ops,
+    &buddy_binary.ops,
+    &buddy_fibonacci.ops,
+    &bitmap_ops,
+    &region_ops,
+    &simple_ops,
+    &slab_ops,
+    &mi_like_ops,
+    &je_like_ops,
+    &bump_ops,
+    &glibc_ops,
+    NULL,
 };

@@ -404,9 +404,10 @@ static int64_t sys_getpid(struct kernel *k, struct process *p, const uint64_t ar
     }
 
 static const struct call calls[] = {
-    CALL(brk, brk),       CALL(mmap, mmap),       CALL(munmap, munmap), CALL(mprotect, mprotect),
-    CALL(mremap, mremap), CALL(madvise, madvise), CALL(mincore, other), CALL(mlock, other),
-    CALL(munlock, other), CALL(getpid, other),    CALL(fork, other),    CALL(wait4, other),
+    CALL(brk, brk),         CALL(mmap, mmap),       CALL(munmap, munmap), CALL(mprotect, mprotect),
+    CALL(mremap, mremap),   CALL(madvise, madvise), CALL(mincore, other), CALL(mlock, other),
+    CALL(munlock, other),   CALL(getpid, other),    CALL(fork, other),    CALL(wait4, other),
+    CALL(getrandom, other),
 };
 
 static const struct call *call_find(uint64_t nr)
@@ -424,7 +425,7 @@ static void call_count(struct kernel *k, size_t counter)
     k->counters.syscalls++;
 }
 
-/* NOTE: exit (kernel_exit is the way out), msync, getrusage and getrandom give ENOSYS. */
+/* NOTE: exit (kernel_exit is the way out), msync and getrusage give ENOSYS. */
 int64_t kernel_syscall(struct kernel *k, struct cpu *cpu, uint64_t nr, const uint64_t arg[6])
 {
     struct process *p = process_running(cpu);

@@ -30,5 +30,6 @@ int64_t sys_mlock(struct kernel *, struct process *, const uint64_t arg[6]);
 int64_t sys_munlock(struct kernel *, struct process *, const uint64_t arg[6]);
 int64_t sys_fork(struct kernel *, struct process *, const uint64_t arg[6]);
 int64_t sys_wait4(struct kernel *, struct process *, const uint64_t arg[6]);
+int64_t sys_getrandom(struct kernel *, struct process *, const uint64_t arg[6]);
 
 #endif

@@ -23,6 +23,7 @@ static const struct name syscalls[] = {
     {LX_NR_exit, "exit"},       {LX_NR_getrusage, "getrusage"},
     {LX_NR_wait4, "wait4"},     {LX_NR_mlock, "mlock"},
     {LX_NR_munlock, "munlock"}, {LX_NR_getrandom, "getrandom"},
+    {LX_NR_openat, "openat"},
 };
 
 static const char *name_of(const struct name *names, size_t count, uint64_t number)

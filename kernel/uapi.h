@@ -25,6 +25,7 @@ enum lx_syscall {
     LX_NR_getrusage = 98,
     LX_NR_mlock = 149,
     LX_NR_munlock = 150,
+    LX_NR_openat = 257,
     LX_NR_getrandom = 318,
 };
 
@@ -44,6 +45,8 @@ enum lx_errno {
     LX_ENOSYS = 38,
     LX_EOPNOTSUPP = 95,
 };
+
+#define LX_AT_FDCWD (-100)
 
 #define LX_PROT_NONE      0x0u
 #define LX_PROT_READ      0x1u
@@ -102,6 +105,7 @@ enum lx_advice {
 };
 
 enum lx_signal {
+    LX_SIGABRT = 6,
     LX_SIGBUS = 7,
     LX_SIGKILL = 9,
     LX_SIGSEGV = 11,
@@ -132,6 +136,7 @@ struct user {
     int64_t (*syscall)(void *ctx, uint64_t nr, const uint64_t arg[6]);
     int (*peek)(const void *ctx, va_t from, void *to, size_t n);
     struct hot *const *hot;
+    va_t data; /* writable memory of the program's image for the C library's variables; 0: none */
 };
 
 #endif

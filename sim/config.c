@@ -24,6 +24,7 @@ enum key_type {
     TYPE_ALLOC,
     TYPE_ORDER,
     TYPE_THP,
+    TYPE_TEXT,
 };
 
 struct key {
@@ -61,6 +62,7 @@ static const struct key keys[] = {
 #define STORE_ORDER(field, value) (field) = (uint32_t)(value)
 #define STORE_THP(field, value)   (field) = (uint32_t)(value)
 #define STORE_ALLOC(field, value) snprintf(field, sizeof(field), "%s", value)
+#define STORE_TEXT(field, value)  STORE_ALLOC(field, value)
 
 void config_default(struct config *c)
 {
@@ -94,6 +96,7 @@ static uint64_t key_load(const struct config *c, const struct key *k)
         memcpy(&wide, at, sizeof(wide));
         return wide;
     case TYPE_ALLOC:
+    case TYPE_TEXT:
         break;
     }
     return 0;
@@ -120,6 +123,7 @@ static void key_store(struct config *c, const struct key *k, uint64_t value)
         memcpy(at, &value, sizeof(value));
         break;
     case TYPE_ALLOC:
+    case TYPE_TEXT:
         break;
     }
 }
@@ -198,6 +202,8 @@ static const char *type_values(enum key_type type)
         return "never, madvise or always";
     case TYPE_ORDER:
         return "lifo, fifo, address or size";
+    case TYPE_TEXT:
+        return "a text";
     }
     return "";
 }
@@ -217,6 +223,17 @@ static enum err set_alloc(struct config *c, const struct key *k, const char *val
                      near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 }
 
+/* The only field of this type has ALLOC_TUNABLES bytes. */
+static enum err set_text(struct config *c, const struct key *k, const char *value, struct error *e)
+{
+    char *at = (char *)c + k->offset;
+    if (strlen(value) >= ALLOC_TUNABLES)
+        return error_set(e, ERR_VALUE, NULL, 0, k->name, "longer than %d bytes",
+                         ALLOC_TUNABLES - 1);
+    snprintf(at, ALLOC_TUNABLES, "%s", value);
+    return ERR_NONE;
+}
+
 static enum err set_key(struct config *c, const struct key *k, const char *value, struct error *e)
 {
     uint64_t number = 0;
@@ -224,6 +241,8 @@ static enum err set_key(struct config *c, const struct key *k, const char *value
     switch (k->type) {
     case TYPE_ALLOC:
         return set_alloc(c, k, value, e);
+    case TYPE_TEXT:
+        return set_text(c, k, value, e);
     case TYPE_U32:
     case TYPE_U64:
     case TYPE_ADDR:
@@ -469,6 +488,9 @@ const char *config_get(const struct config *c, const char *name, char *text, siz
         break;
     case TYPE_ALLOC:
         snprintf(text, size, "%s", c->alloc);
+        break;
+    case TYPE_TEXT:
+        snprintf(text, size, "%s", (const char *)c + k->offset);
         break;
     }
     return text;

@@ -88,7 +88,8 @@ struct mistake {
     uint64_t op; /* 0: none so far */
     enum misuse what;
     va_t pointer;
-    uint64_t other_op; /* the other op concerned; 0: none */
+    uint64_t other_op;   /* the other op concerned; 0: none */
+    const char *message; /* what the C library said before it aborted; NULL: it did not */
 };
 const struct mistake *inspect_mistake(const struct sim *);
 

@@ -109,6 +109,21 @@ bool machine_peek(const struct machine *m, uint16_t pid, va_t va, void *to, size
 
 /* ---- programs ---- */
 
+/* The C library's variables: in its data where libraries are laid out, at the distance that Debian
+ * 12 has (main_arena 0x1d3c60); else in the last page of the program's own. */
+#define LIBC_DATA 0x1d3b60u
+
+static va_t data_place(const struct machine *m, uint16_t pid)
+{
+    const struct kernel_config *k = &m->config.kernel;
+    struct area_info a;
+    va_t in_libc = k->mmap_top + LIBC_DATA;
+    if (kernel_area_at(m->kernel, pid, in_libc, &a) && (a.prot & LX_PROT_WRITE))
+        return in_libc;
+    va_t in_image = k->image_start + k->image_bytes - PAGE_SIZE;
+    return kernel_area_at(m->kernel, pid, in_image, &a) && (a.prot & LX_PROT_WRITE) ? in_image : 0;
+}
+
 static struct program *program_find(const struct machine *m, uint16_t trace_pid)
 {
     for (size_t i = 0; i < m->programs; i++)
@@ -142,7 +157,8 @@ static struct program *program_init(struct machine *m, struct program *p, uint16
     p->trace_pid = trace_pid;
     p->dead = false;
     p->hot = mmu_hot(m->cpu[0].mmu);
-    p->user = (struct user){p, user_load, user_store, user_syscall, user_peek, &p->hot};
+    p->user = (struct user){p,         user_load, user_store,           user_syscall,
+                            user_peek, &p->hot,   data_place(m, p->pid)};
     return p;
 }
 
@@ -183,6 +199,7 @@ enum err machine_boot(struct machine *m, struct arena *arena, struct ram *ram, s
 {
     m->config = *config;
     m->config.kernel.reserved_frames = config->kernel_reserved / PAGE_SIZE;
+    m->config.heap.cpus = config->cpus;
     m->ram = ram;
     m->env.bus = bus;
     m->env.arena = arena;

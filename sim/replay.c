@@ -25,7 +25,7 @@ static void complain(const struct task *t, enum misuse what, va_t pointer, uint6
 {
     t->m->counters.errors[what]++;
     if (t->m->mistake.op != t->number)
-        t->m->mistake = (struct mistake){t->number, what, pointer, other_op};
+        t->m->mistake = (struct mistake){t->number, what, pointer, other_op, NULL};
     EMIT(&t->m->env, op_error, .op = t->number, .what = what, .pointer = pointer,
          .other_op = other_op);
 }
@@ -124,13 +124,14 @@ static int64_t do_allocate(const struct task *t)
 }
 
 /* A dead or unknown id. The stale pointer goes to the allocator, as in the real program, unless
- * another block lives there now: freeing that one would spoil the rest of the trace. */
+ * another block lives there now: freeing that one would spoil the rest of the trace. With
+ * alloc.unfiltered it goes there all the same. */
 static int64_t free_dead(const struct task *t)
 {
     const struct gone_block *gone = block_gone(t->m, t->p->pid, t->op->id);
     if (!gone) {
         complain(t, MISUSE_DEAD, 0, 0);
-    } else if (block_lives_at(t->m, t->p->pid, gone->start)) {
+    } else if (block_lives_at(t->m, t->p->pid, gone->start) && !t->heap->config.unfiltered) {
         complain(t, MISUSE_DOUBLE_FREE, gone->start, gone->op);
     } else {
         heap_free(t->heap, gone->start);
@@ -295,6 +296,22 @@ static int64_t do_syscall(const struct task *t, uint64_t nr)
     return machine_syscall(t->m, nr, arg);
 }
 
+/* The program's brk and sbrk are the C library's: it knows where the break is now. */
+static void tell_break(const struct task *t)
+{
+    struct process_info info;
+    struct heap *h = t->p->heap;
+    if (h && h->ops->moved && kernel_process(t->m->kernel, t->p->pid, &info))
+        h->ops->moved(h, info.brk);
+}
+
+static int64_t do_brk(const struct task *t)
+{
+    int64_t result = do_syscall(t, LX_NR_brk);
+    tell_break(t);
+    return result;
+}
+
 /* The C library's sbrk: the old break, or -ENOMEM. */
 static int64_t do_sbrk(const struct task *t)
 {
@@ -304,6 +321,7 @@ static int64_t do_sbrk(const struct task *t)
     if (t->op->v[0] == 0)
         return (int64_t)info.brk;
     int64_t now = machine_syscall(t->m, LX_NR_brk, arg);
+    tell_break(t);
     return (uint64_t)now == arg[0] ? (int64_t)info.brk : -LX_ENOMEM;
 }
 
@@ -356,7 +374,7 @@ static int64_t do_op(const struct task *t, const struct op_extra *extra)
     case OP_fetch:
         return do_touch(t);
     case OP_brk:
-        return do_syscall(t, LX_NR_brk);
+        return do_brk(t);
     case OP_sbrk:
         return do_sbrk(t);
     case OP_mmap:
@@ -383,6 +401,8 @@ static int64_t do_op(const struct task *t, const struct op_extra *extra)
         EMIT(&t->m->env, mark, .op = t->number, .text = extra ? extra->text : NULL);
         return 0;
     case OP_thread_exit:
+        if (t->p->heap && t->p->heap->ops->thread)
+            t->p->heap->ops->thread(t->p->heap, t->op->tid, true);
         kernel_thread_exit(t->m->kernel, machine_cpu(t->m));
         return 0;
     case OP_sleep:
@@ -397,6 +417,19 @@ static int64_t do_op(const struct task *t, const struct op_extra *extra)
         return 0;
     }
     return 0;
+}
+
+/* The allocator has ended its program, by abort() or by an access of its own: nothing follows. */
+static void end_by_signal(const struct task *t)
+{
+    bool aborted = t->heap->message != NULL;
+    if (aborted) {
+        complain(t, MISUSE_ABORT, 0, 0);
+        t->m->mistake.message = t->heap->message;
+    }
+    EMIT(&t->m->env, signal_sent, .signal = aborted ? LX_SIGABRT : LX_SIGSEGV, .code = 0,
+         .va = aborted ? 0 : t->m->signal.va);
+    machine_exit(t->m, t->p);
 }
 
 static int64_t run(struct task *t, const struct op_extra *extra)
@@ -420,7 +453,12 @@ static int64_t run(struct task *t, const struct op_extra *extra)
         t->m->counters.cycles_heap += t->m->env.cycle - start;
         return result;
     }
-    return do_op(t, extra);
+    if (t->heap && t->heap->ops->thread)
+        t->heap->ops->thread(t->heap, t->op->tid, false);
+    result = do_op(t, extra);
+    if (t->heap && t->heap->over)
+        end_by_signal(t);
+    return result;
 }
 
 /* Cycles that neither the MMU nor the kernel charged: the program's and the allocator's own. */

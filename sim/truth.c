@@ -8,9 +8,8 @@
 #include <string.h>
 
 const char *const truth_text_name[TRUTH_TEXTS] = {
-    [TRUTH_OUT] = "out",      [TRUTH_SYS] = "sys",     [TRUTH_WALK] = "walk",
-    [TRUTH_PAGES] = "pages",  [TRUTH_ARENA] = "arena", [TRUTH_MAPS] = "maps",
-    [TRUTH_SUMMARY] = "json",
+    [TRUTH_OUT] = "out",     [TRUTH_SYS] = "sys",   [TRUTH_WALK] = "walk", [TRUTH_PAGES] = "pages",
+    [TRUTH_ARENA] = "arena", [TRUTH_INFO] = "info", [TRUTH_MAPS] = "maps", [TRUTH_SUMMARY] = "json",
 };
 
 /* ---- texts ---- */

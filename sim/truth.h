@@ -26,6 +26,7 @@ struct truth_options {
     uint64_t ram;         /* bytes that overcommit goes by */
     const char *tunables; /* value of GLIBC_TUNABLES, or NULL */
     uint64_t stop;        /* stop after so many ops; UINT64_MAX: at the end */
+    bool traced;          /* the native replay had a page in common with its tracer */
 };
 
 /* A text that grows. Ends in a zero byte once something was added. */
@@ -44,6 +45,7 @@ enum truth_text {
     TRUTH_WALK,    /* chunks of the heap at the end */
     TRUTH_PAGES,   /* runs of present pages at the end */
     TRUTH_ARENA,   /* lists and parameters of the allocator at the end */
+    TRUTH_INFO,    /* what malloc_info(0) would print at the end */
     TRUTH_MAPS,    /* areas at the end */
     TRUTH_SUMMARY, /* figures at the end, a JSON object */
     TRUTH_TEXTS

@@ -315,7 +315,7 @@ static inline void fake_free(struct fake_user *u)
 
 static inline struct user fake_door(struct fake_user *u)
 {
-    return (struct user){u, fake_load, fake_store, fake_syscall, fake_peek, NULL};
+    return (struct user){u, fake_load, fake_store, fake_syscall, fake_peek, NULL, 0};
 }
 
 /* A heap on a fake program, with all that it needs. */

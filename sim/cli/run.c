@@ -242,6 +242,9 @@ static void print_misuses(const struct run *r)
         fprintf(stderr, "memwalk: %s:%u: op %" PRIu64 ", %s: %s, pointer 0x%" PRIx64 "%s\n",
                 r->o->common.trace, n->line, m->op, n->text, misuse_name[m->what], m->pointer,
                 other);
+        if (m->message)
+            fprintf(stderr, "memwalk: %s:%u: the program aborts: %s\n", r->o->common.trace, n->line,
+                    m->message);
     }
     if (r->misuses > MISUSE_SHOWN)
         fprintf(stderr, "memwalk: … and %" PRIu64 " more mistakes of the trace\n",
@@ -260,6 +263,8 @@ static void json_misuses(const struct run *r, cJSON *root)
         cJSON_AddStringToObject(item, "what", misuse_name[n->mistake.what]);
         cli_json_hex(item, "pointer", n->mistake.pointer);
         cli_json_number(item, "other_op", n->mistake.other_op);
+        if (n->mistake.message)
+            cJSON_AddStringToObject(item, "message", n->mistake.message);
     }
 }
 

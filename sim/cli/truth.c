@@ -48,6 +48,7 @@ static const struct argp_option options[] = {
     {"walk", KEY_TEXT + TRUTH_WALK, "FILE", 0, "Write the chunks of the heap", 3},
     {"pages", KEY_TEXT + TRUTH_PAGES, "FILE", 0, "Write runs of present pages", 3},
     {"arena", KEY_TEXT + TRUTH_ARENA, "FILE", 0, "Write the allocator's lists and parameters", 3},
+    {"info", KEY_TEXT + TRUTH_INFO, "FILE", 0, "Write what malloc_info(0) would print", 3},
     {"maps", KEY_TEXT + TRUTH_MAPS, "FILE", 0, "Write the areas", 3},
     {"summary", KEY_TEXT + TRUTH_SUMMARY, "FILE", 0, "Write the figures as a JSON object", 3},
     {0},
@@ -137,6 +138,9 @@ static enum err read_layout(struct truth_command *c, const char *path, bool must
             err = read_address(root, "heap0", path, &c->o.heap0, e);
         if (!err)
             err = read_address(root, "mmap_low", path, &c->o.mmap_low, e);
+        /* Snapshots were only taken in runs under the tracer. */
+        const cJSON *snapshots = cJSON_GetObjectItemCaseSensitive(root, "snapshots");
+        c->o.traced = cJSON_GetArraySize(snapshots) > 0;
         cJSON_Delete(root);
     }
     text_free(&t);

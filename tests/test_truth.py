@@ -1,0 +1,128 @@
+#!/usr/bin/env python3
+"""test_truth.py: memwalk truth against what really happened, op by op: a random trace of each
+profile and some small ones, recorded in tests/truth/recorded; and every trace of the malloc family in ../shared/traces
+in both modes, where that folder is here."""
+import glob
+import json
+import os
+import subprocess
+import tempfile
+
+MEMWALK = os.path.join(os.environ.get("MEMWALK_BUILD", "build/release"), "memwalk")
+SHIPPED = "tests/truth/recorded"
+TRACES = os.environ.get("MEMWALK_TRACES", "../shared/traces")
+
+
+def report(name, good, why=""):
+    print(("ok " if good else "not ok ") + name)
+    if not good:
+        print("\n".join(why.splitlines()[:40]))
+
+
+def truth(*args):
+    return subprocess.run([MEMWALK, "truth", *args], capture_output=True, text=True, check=False)
+
+
+def touched(prefix):
+    """Three of the probes were recorded with a touch of their own."""
+    name = os.path.basename(prefix)
+    if name == "malloc_big_read":
+        return ["--touch=page", "--read"]
+    return ["--touch=page"] if name in ("malloc_big_touch", "mtrim") else ["--touch=none"]
+
+
+def compare(trace, prefix, options):
+    run = truth(trace, f"--against={prefix}", *options)
+    compared = [line for line in run.stdout.splitlines() if line.endswith("the same")]
+    good = run.returncode == 0 and len(compared) >= 3 and "0 differ" in run.stdout
+    report(f"{os.path.basename(prefix)}: {len(compared)} texts", good, run.stdout + run.stderr)
+
+
+def probes(folder):
+    for trace in sorted(glob.glob(f"{folder}/*.jsonl")):
+        prefix = trace[:-len(".jsonl")]
+        compare(trace, prefix, touched(prefix))
+
+
+def shipped():
+    probes(SHIPPED)
+    for trace in sorted(glob.glob(f"{SHIPPED}/*.jsonl.gz")):
+        compare(trace, f"{trace[:-len('.jsonl.gz')]}.all", ["--touch=all"])
+
+
+def recorded():
+    probes(f"{TRACES}/probes")
+    for folder in ("fuzz", "captured"):
+        for trace in sorted(glob.glob(f"{TRACES}/{folder}/*.jsonl.gz")):
+            for mode in ("none", "all"):
+                compare(trace, f"{trace[:-len('.jsonl.gz')]}.{mode}", [f"--touch={mode}"])
+
+
+# The rules that need no recording: what the library is known to answer.
+RULES = [
+    # name, ops, tunables, lines of --out
+    ("the first block", ['{"op":"malloc","id":1,"size":24}'], "", ["h+672 1 0"]),
+    ("the last freed is first", ['{"op":"malloc","id":1,"size":24}',
+                                 '{"op":"malloc","id":2,"size":24}', '{"op":"free","id":1}',
+                                 '{"op":"free","id":2}', '{"op":"malloc","id":3,"size":20}'], "",
+     ["h+672 1 0", "h+704 0 0", "- 0 0", "- 0 0", "h+704 0 0"]),
+    ("without a tcache fastbins answer", ['{"op":"malloc","id":1,"size":24}',
+                                          '{"op":"free","id":1}',
+                                          '{"op":"calloc","id":2,"nmemb":1,"size":24}'],
+     "glibc.malloc.tcache_count=0", ["h+672 1 0", "- 0 0", "h+672 0 0"]),
+]
+
+
+def rules():
+    with tempfile.TemporaryDirectory() as folder:
+        trace = os.path.join(folder, "rule.jsonl")
+        for name, ops, tunables, lines in RULES:
+            with open(trace, "w", encoding="utf-8") as file:
+                file.write("\n".join(ops) + "\n")
+            run = truth(trace, "--out=-", f"--tunables={tunables}")
+            report(name, run.stdout.splitlines() == lines, run.stdout + run.stderr)
+
+
+def differences():
+    """A difference is found, shown, and told by the exit status; bad input is status 2."""
+    with tempfile.TemporaryDirectory() as folder:
+        trace = os.path.join(folder, "t.jsonl")
+        with open(trace, "w", encoding="utf-8") as file:
+            file.write('{"op":"malloc","id":1,"size":24}\n{"op":"free","id":1}\n')
+        prefix = os.path.join(folder, "t")
+        truth(trace, f"--out={prefix}.out", f"--sys={prefix}.sys", f"--summary={prefix}.json",
+              f"--arena={prefix}.arena.gz")
+        same = truth(trace, f"--against={prefix}")
+        report("equal to itself", same.returncode == 0 and "arena" in same.stdout,
+               same.stdout + same.stderr)
+        with open(f"{prefix}.out", "w", encoding="utf-8") as file:
+            file.write("h+672 1 0\nh+1 0 0\n")
+        other = truth(trace, f"--against={prefix}")
+        report("a difference has status 1 and shows both states",
+               other.returncode == 1 and "line 1 is the first" in other.stdout
+               and "just before op 1" in other.stdout and "just after op 1" in other.stdout,
+               other.stdout + other.stderr)
+        with open(f"{prefix}.json", encoding="utf-8") as file:
+            summary = json.load(file)
+        report("the summary is JSON with areas", summary["vmas"][0]["start"] == "h+0",
+               str(summary))
+        none = truth(trace, f"--against={folder}/nothing")
+        report("a prefix without files is refused", none.returncode == 2, none.stderr)
+        with open(f"{prefix}.json", "w", encoding="utf-8") as file:
+            file.write('{"heap0": 7}')
+        bad = truth(trace, f"--layout={prefix}.json")
+        report("a summary without a layout is refused",
+               bad.returncode == 2 and "heap0" in bad.stderr, bad.stderr)
+
+
+def main():
+    rules()
+    shipped()
+    differences()
+    if os.path.isdir(f"{TRACES}/probes"):
+        recorded()
+    else:
+        print(f"skip recorded_traces {TRACES} is not here")
+
+
+main()
