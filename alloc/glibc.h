@@ -198,6 +198,8 @@ _Noreturn void glibc_signal(struct heap *, va_t at);
 static inline void load(struct heap *h, va_t at, void *to, size_t n)
 {
     h->counters.loads++;
+    if (h->user.hot && hot_load(*h->user.hot, at, to, n))
+        return;
     if (UNLIKELY(h->user.load(h->user.ctx, at, to, n)))
         glibc_signal(h, at);
 }
@@ -205,6 +207,8 @@ static inline void load(struct heap *h, va_t at, void *to, size_t n)
 static inline void store(struct heap *h, va_t at, const void *from, size_t n)
 {
     h->counters.stores++;
+    if (h->user.hot && hot_store(*h->user.hot, at, from, n))
+        return;
     if (UNLIKELY(h->user.store(h->user.ctx, at, from, n)))
         glibc_signal(h, at);
 }

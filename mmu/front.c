@@ -79,12 +79,12 @@ void front_settle(struct mmu *m)
     m->count.accesses += n;
     m->count.loads += hot->loads;
     m->count.stores += hot->stores;
-    m->count.bytes += n * sizeof(uint64_t);
+    m->count.bytes += n * sizeof(uint64_t) - hot->fewer;
     m->count.tlb[TLB_L1D].lookups += n;
     m->count.tlb[TLB_L1D].hits += n;
     m->count.cycles_tlb += n * m->config.tlb[TLB_L1D].hit_cycles;
     m->count.cycles_data += n * m->config.data_cycles;
-    hot->loads = hot->stores = 0;
+    hot->loads = hot->stores = hot->fewer = 0;
 }
 
 /* The page was hit. bytes NULL: its slot holds nothing now. */

@@ -32,6 +32,7 @@ struct hot {
     cycles_t cycles;        /* of one hit with its data */
     uint64_t mask;          /* page number & mask: its slot */
     uint64_t loads, stores; /* of eight bytes each, not yet in the MMU's counters */
+    uint64_t fewer;         /* bytes that some of them had less than eight */
     struct hot_slot slot[HOT_SLOTS];
 };
 
@@ -42,6 +43,31 @@ static inline struct hot_slot *hot_slot(struct hot *hot, va_t va)
     if (!whole || hot->good_at != *hot->epoch || hot->bus->on)
         return NULL;
     return &hot->slot[va >> PAGE_SHIFT & hot->mask];
+}
+
+/* A part of a word: n bytes, at most eight; false: take the long way. */
+static inline bool hot_load(struct hot *hot, va_t va, void *to, size_t n)
+{
+    const struct hot_slot *slot = hot_slot(hot, va);
+    if (!slot || slot->read != va >> PAGE_SHIFT)
+        return false;
+    memcpy(to, slot->bytes + (va & PAGE_MASK), n);
+    hot->loads++;
+    hot->fewer += sizeof(uint64_t) - n;
+    *hot->clock += hot->cycles;
+    return true;
+}
+
+static inline bool hot_store(struct hot *hot, va_t va, const void *from, size_t n)
+{
+    const struct hot_slot *slot = hot_slot(hot, va);
+    if (!slot || slot->write != va >> PAGE_SHIFT)
+        return false;
+    memcpy(slot->bytes + (va & PAGE_MASK), from, n);
+    hot->stores++;
+    hot->fewer += sizeof(uint64_t) - n;
+    *hot->clock += hot->cycles;
+    return true;
 }
 
 /* The word at va; false: take the long way. */
