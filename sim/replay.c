@@ -432,6 +432,23 @@ static void end_by_signal(const struct task *t)
     machine_exit(t->m, t->p);
 }
 
+static int64_t run_family(struct task *t, const struct op_extra *extra)
+{
+    t->heap = machine_heap(t->m, t->p);
+    if (!t->heap) {
+        complain(t, MISUSE_NO_MEMORY, 0, 0);
+        return -LX_ENOMEM;
+    }
+    if (t->heap->ops->thread)
+        t->heap->ops->thread(t->heap, t->op->tid, false);
+    cycles_t start = t->m->env.cycle;
+    int64_t result = do_op(t, extra);
+    t->m->counters.cycles_heap += t->m->env.cycle - start;
+    if (t->heap->over)
+        end_by_signal(t);
+    return result;
+}
+
 static int64_t run(struct task *t, const struct op_extra *extra)
 {
     int64_t result = 0;
@@ -442,23 +459,9 @@ static int64_t run(struct task *t, const struct op_extra *extra)
         complain(t, MISUSE_KILLED, 0, 0);
         return result;
     }
-    if (of_malloc_family((enum op_kind)t->op->kind)) {
-        t->heap = machine_heap(t->m, t->p);
-        if (!t->heap) {
-            complain(t, MISUSE_NO_MEMORY, 0, 0);
-            return -LX_ENOMEM;
-        }
-        cycles_t start = t->m->env.cycle;
-        result = do_op(t, extra);
-        t->m->counters.cycles_heap += t->m->env.cycle - start;
-        return result;
-    }
-    if (t->heap && t->heap->ops->thread)
-        t->heap->ops->thread(t->heap, t->op->tid, false);
-    result = do_op(t, extra);
-    if (t->heap && t->heap->over)
-        end_by_signal(t);
-    return result;
+    if (of_malloc_family((enum op_kind)t->op->kind))
+        return run_family(t, extra);
+    return do_op(t, extra);
 }
 
 /* Cycles that neither the MMU nor the kernel charged: the program's and the allocator's own. */

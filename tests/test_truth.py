@@ -115,8 +115,50 @@ def differences():
                bad.returncode == 2 and "heap0" in bad.stderr, bad.stderr)
 
 
+def replayed(text, *options):
+    """What memwalk run says of a trace."""
+    with tempfile.TemporaryDirectory() as folder:
+        trace = os.path.join(folder, "t.jsonl")
+        with open(trace, "w", encoding="utf-8") as file:
+            file.write('{"memwalk":1,"config":{"alloc":"glibc"}}\n' + "\n".join(text) + "\n")
+        return subprocess.run([MEMWALK, "run", trace, *options], capture_output=True, text=True,
+                              check=False)
+
+
+def aborts():
+    twice = ['{"op":"malloc","id":1,"size":24}', '{"op":"free","id":1}', '{"op":"free","id":1}',
+             '{"op":"malloc","id":2,"size":24}']
+    run = replayed(twice, "-o", "alloc.unfiltered=on")
+    report("a double free ends the program with the library's words",
+           "the program aborts: free(): double free detected in tcache 2" in run.stderr
+           and ": killed" in run.stderr, run.stderr)
+    run = replayed(twice)
+    report("unless wrong pointers are kept from it", "aborts" not in run.stderr
+           and "killed" not in run.stderr and "double free" in run.stderr, run.stderr)
+
+
+# Pointers that a program with three threads got from the real library.
+THREADS = ['{"op":"malloc","id":1,"size":24,"ret":"h+672"}', '{"op":"thread_start","tid":2}'] + [
+    json.dumps({"op": "malloc", "id": 2 + i, "size": size, "tid": 2,
+                "ret": f"0x{0x7ffff0000000 + place:x}"})
+    for i, (size, place) in enumerate(((24, 0xb70), (100000, 0xb90), (100000, 0x19240),
+                                       (100000, 0x318f0)))] + [
+    '{"op":"free","id":5,"tid":2}', '{"op":"free","id":4,"tid":2}', '{"op":"free","id":3,"tid":2}',
+    '{"op":"thread_exit","tid":2}', '{"op":"thread_start","tid":3}',
+    json.dumps({"op": "malloc", "id": 9, "size": 24, "tid": 3, "ret": f"0x{0x7ffff0000b90:x}"})]
+
+
+def threads():
+    run = replayed(THREADS)
+    report("threads have arenas of their own, and inherit them", run.returncode == 0, run.stderr)
+    run = replayed(THREADS, "-o", "alloc.tunables=glibc.malloc.arena_max=1")
+    report("with one arena allowed they share it", run.returncode == 1, run.stderr)
+
+
 def main():
     rules()
+    aborts()
+    threads()
     shipped()
     differences()
     if os.path.isdir(f"{TRACES}/probes"):
