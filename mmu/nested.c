@@ -32,7 +32,7 @@ static bool ept_misconfigured(const struct mmu_regs *regs, pte_t entry, unsigned
 {
     if ((entry & (EPT_R | EPT_W)) == EPT_W || entry & ept_reserved(regs, entry, level))
         return true;
-    unsigned type = (entry & EPT_TYPE) >> EPT_TYPE_SHIFT;
+    unsigned type = (unsigned)((entry & EPT_TYPE) >> EPT_TYPE_SHIFT);
     return ept_maps_page(entry, level) && (type == 2 || type == 3 || type == 7);
 }
 

@@ -153,9 +153,10 @@ static enum err wrong(const struct place *at, const char *field, const char *rea
 static bool number_of(const struct json_field *given, uint64_t *value)
 {
     const struct slice *text = &given->text;
-    *value = given->truth;
-    if (given->type == JSON_BOOL)
+    if (given->type == JSON_BOOL) {
+        *value = given->truth;
         return true;
+    }
     if (!text->length || *text->at == '-')
         return false;
     if (given->type == JSON_STRING && (text->length < 3 || memcmp(text->at, "0x", 2) != 0))
