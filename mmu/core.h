@@ -6,6 +6,7 @@
 #include "mmu/cache.h"
 #include "mmu/classify.h"
 #include "mmu/front.h"
+#include "mmu/opt.h"
 #include "mmu/psc.h"
 #include "mmu/tlb.h"
 #include "mmu/walk.h"
@@ -18,6 +19,7 @@ struct mmu {
     struct mmu_counters count;
     struct tlb tlb[TLB_LEVELS];
     struct classify *classify[TLB_LEVELS]; /* NULL: not configured */
+    struct opt *opt[TLB_LEVELS];           /* NULL: not configured */
     struct psc psc;
     struct caches caches;
     struct front front;

@@ -140,12 +140,15 @@ bool front_access(struct mmu *m, va_t va, uint8_t *buf, size_t n, enum access ho
     int way = tlb_find(t, set, key);
     if (way == TLB_NONE)
         return false;
-    uint64_t data = t->entry[tlb_slot(t, set, (uint32_t)way)].data;
+    const struct tlb_entry *entry = &t->entry[tlb_slot(t, set, (uint32_t)way)];
+    uint64_t data = entry->data;
     if (!rights_allow(front_rights(m, how), data_flags(data)))
         return false;
     tlb_hit(t, set, (uint32_t)way);
     if (m->classify[TLB_L1D])
-        classify_use(m->classify[TLB_L1D], key);
+        classify_use(m->classify[TLB_L1D], entry->key);
+    if (m->opt[TLB_L1D])
+        opt_use(m->opt[TLB_L1D], entry->key);
     count_hits(m, 1);
     count_accesses(m, 1, how, n);
     uint8_t *bytes = buf ? frame_bytes(m, data_pfn(data), how == ACCESS_WRITE) : NULL;
@@ -415,13 +418,14 @@ static bool packed_lru(const struct tlb *t)
     return t->config.sets && t->config.repl == REPL_LRU && t->config.ways <= REPL_PACKED_WAYS;
 }
 
-/* Large pages, classes and paging-structure caches are the plain path's. */
+/* Large pages, classes, the record for OPT and paging-structure caches are the plain path's. */
 static bool ordinary(const struct mmu *m)
 {
     const struct tlb *l1 = &m->tlb[TLB_L1D], *l2 = &m->tlb[TLB_L2];
     bool small =
         !l1->held[SIZE_2M] && !l1->held[SIZE_1G] && !l2->held[SIZE_2M] && !l2->held[SIZE_1G];
-    return small && packed_lru(l1) && packed_lru(l2) && !m->config.classify && !m->psc.any;
+    return small && packed_lru(l1) && packed_lru(l2) && !m->config.classify && !m->config.opt &&
+           !m->psc.any;
 }
 
 size_t front_touch(struct mmu *m, const va_t *va, size_t n, enum access how)

@@ -46,6 +46,8 @@ static void level_hit(struct mmu *m, unsigned level, const struct place *at)
     tlb_hit(&m->tlb[level], at->set, at->way);
     if (m->classify[level])
         classify_use(m->classify[level], at->key);
+    if (m->opt[level])
+        opt_use(m->opt[level], at->key);
     mmu_charge(m, &m->count.cycles_tlb, m->config.tlb[level].hit_cycles);
     EMIT(m->env, tlb_hit, .level = level + 1, .set = at->set, .way = at->way,
          .vpn = key_vpn(at->key), .pfn = data_pfn(*place_data(m, level, at)));
@@ -102,6 +104,8 @@ static void level_fill(struct mmu *m, unsigned level, va_t va, uint64_t data)
     m->count.tlb[level].evictions += victim != 0;
     if (m->classify[level])
         classify_use(m->classify[level], key);
+    if (m->opt[level])
+        opt_use(m->opt[level], key);
     EMIT(m->env, tlb_fill, .level = level + 1, .set = set, .way = way, .vpn = key_vpn(key),
          .pfn = data_pfn(data), .flags = data_flags(data), .pcid = key_pcid(key),
          .victim = victim ? key_vpn(victim) : 0, .evicts = victim != 0);
@@ -113,6 +117,8 @@ static void place_drop(struct mmu *m, unsigned level, const struct place *at)
     m->count.tlb[level].invalidations++;
     if (m->classify[level])
         classify_drop(m->classify[level], at->key);
+    if (m->opt[level])
+        opt_drop(m->opt[level], at->key);
     EMIT(m->env, tlb_drop, .level = level + 1, .set = at->set, .way = at->way,
          .vpn = key_vpn(at->key));
 }

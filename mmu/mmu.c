@@ -102,6 +102,10 @@ static bool levels_init(struct mmu *m)
             continue;
         if (!tlb_init(&m->tlb[level], m->env->arena, c))
             return false;
+        if (m->config.opt)
+            m->opt[level] = opt_new(m->env->arena, &m->tlb[level], m->config.opt_limit);
+        if (m->config.opt && !m->opt[level])
+            return false;
         if (!m->config.classify)
             continue;
         m->classify[level] = classify_new(m->env->arena, (uint64_t)c->sets * c->ways);
@@ -464,6 +468,18 @@ void mmu_forget_host(struct mmu *m)
 }
 
 /* ---- inspection ---- */
+
+/* Lookups that ended in a fault were not filled by any policy. */
+bool mmu_opt_misses(const struct mmu *m, unsigned level, uint64_t *misses)
+{
+    CHECK(level < TLB_LEVELS);
+    const struct tlb_counters *count = &m->count.tlb[level];
+    *misses = 0;
+    if (!m->opt[level] || !opt_misses(m->opt[level], misses))
+        return false;
+    *misses += count->misses - min_u64(count->misses, count->fills);
+    return true;
+}
 
 const struct cache_config *mmu_cache_config(const struct mmu *m, unsigned level)
 {

@@ -70,6 +70,8 @@ struct mmu_config {
     uint32_t cache_line;    /* bytes, a power of two */
     uint32_t memory_cycles; /* of an access that no level answers */
     bool cache_inclusive;   /* what leaves a level leaves those above it too */
+    bool opt;               /* record the uses of pages for mmu_opt_misses */
+    uint64_t opt_limit;     /* so many of each level; 8 bytes each */
     bool classify;          /* tell cold, capacity and conflict misses apart */
 };
 
@@ -342,6 +344,11 @@ struct tlb_line {
     uint32_t rank;  /* 0: the policy would throw this way out first */
     uint16_t pcid;  /* under which it was filled; a global entry serves all */
 };
+
+/* Misses that the level would have had at least, whatever its replacement policy, on the lookups
+ * that it had (Belady's MIN: mmu/opt.h). false: not configured, or more uses than config.opt_limit.
+ * Takes as long as the run itself. */
+bool mmu_opt_misses(const struct mmu *, unsigned level, uint64_t *misses);
 
 struct cache_line {
     bool valid, dirty;

@@ -38,6 +38,13 @@ const struct mmu_counters *inspect_mmu(const struct sim *s, unsigned cpu)
     return mmu_counters(s->m->cpu[cpu].mmu);
 }
 
+enum inspect_opt inspect_opt(const struct sim *s, unsigned cpu, unsigned level, uint64_t *misses)
+{
+    bool known = mmu_opt_misses(s->m->cpu[cpu].mmu, level, misses);
+    bool asked = s->config.mmu.opt && s->config.mmu.tlb[level].sets;
+    return known ? OPT_KNOWN : asked ? OPT_LOST : OPT_OFF;
+}
+
 bool inspect_tlb(const struct sim *s, unsigned cpu, unsigned level, uint32_t set, uint32_t way,
                  struct tlb_line *line)
 {

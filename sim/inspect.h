@@ -16,6 +16,9 @@ unsigned inspect_cpus(const struct sim *);
 uint16_t inspect_current(const struct sim *, unsigned cpu); /* pid that runs there; 0: none */
 bool inspect_cpu(const struct sim *, unsigned cpu, struct cpu_info *); /* false: no such CPU */
 const struct mmu_counters *inspect_mmu(const struct sim *, unsigned cpu);
+/* The fewest misses that any replacement could have had: mmu_opt_misses. */
+enum inspect_opt { OPT_OFF, OPT_KNOWN, OPT_LOST };
+enum inspect_opt inspect_opt(const struct sim *, unsigned cpu, unsigned level, uint64_t *misses);
 bool inspect_tlb(const struct sim *, unsigned cpu, unsigned level, uint32_t set, uint32_t way,
                  struct tlb_line *);
 bool inspect_psc(const struct sim *, unsigned cpu, unsigned level, uint32_t slot,

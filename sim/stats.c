@@ -117,12 +117,23 @@ static void read_heaps(struct stats *s, const struct sim *sim)
     }
 }
 
+static void read_mmu(struct stats *s, const struct sim *sim, unsigned cpu)
+{
+    add_words(&s->mmu, inspect_mmu(sim, cpu), sizeof(s->mmu));
+    for (unsigned level = 0; level < TLB_LEVELS; level++) {
+        uint64_t misses;
+        enum inspect_opt found = inspect_opt(sim, cpu, level, &misses);
+        s->opt_misses[level] += found == OPT_KNOWN ? misses : 0;
+        s->opt_lost[level] += found == OPT_LOST;
+    }
+}
+
 void stats_read(struct stats *s, const struct sim *sim, const struct stats_watch *watch)
 {
     struct process_info p;
     *s = (struct stats){0};
     for (unsigned i = 0; i < inspect_cpus(sim); i++)
-        add_words(&s->mmu, inspect_mmu(sim, i), sizeof(s->mmu));
+        read_mmu(s, sim, i);
     for (size_t i = 0; inspect_process_at(sim, i, &p); i++)
         read_process(s, sim, &p);
     read_heaps(s, sim);

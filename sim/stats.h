@@ -22,6 +22,7 @@ struct heap_shape {
 
 struct stats {
     struct mmu_counters mmu;    /* of all processors */
+    uint64_t opt_misses[TLB_LEVELS], opt_lost[TLB_LEVELS];
     struct alloc_counters heap; /* of all processes */
     struct kernel_counters kernel;
     struct replay_counters replay;

@@ -70,6 +70,8 @@ static void group_open(struct group *g, struct rng *rng, unsigned round)
     config.tlb[TLB_L1D] = random_level(rng, lru);
     config.tlb[TLB_L2] = random_level(rng, lru);
     config.classify = !lru && rng_below(rng, 2);
+    config.opt = rng_below(rng, 4) == 0;
+    config.opt_limit = 1000000;
     config.psc_entries[2] = lru ? 0 : rng_below(rng, 3);
     config.psc_entries[3] = lru ? 0 : rng_below(rng, 3);
     bool five = rng_below(rng, 4) == 0;
@@ -78,6 +80,8 @@ static void group_open(struct group *g, struct rng *rng, unsigned round)
         world_open(&g->w[i], &config, RAM_BYTES);
         mmu_regs(g->w[i].mmu)->cr4 |= five ? CR4_LA57 : 0;
         build(&g->w[i], g->roots);
+        if (round % 3 == 0)
+            ck_assert(mmu_write_cr4(g->w[i].mmu, mmu_regs_now(g->w[i].mmu)->cr4 | CR4_PCIDE));
         if (ways[i].listened)
             world_listen(&g->w[i]);
     }
@@ -141,6 +145,12 @@ static void group_equal(struct group *g, bool bytes)
         same_psc(a->mmu, b->mmu);
         if (bytes)
             same_ram(a->ram, b->ram);
+        for (unsigned level = 0; level < TLB_LEVELS; level++) {
+            uint64_t x, y;
+            bool known = bytes && mmu_opt_misses(a->mmu, level, &x);
+            if (known && (!mmu_opt_misses(b->mmu, level, &y) || x != y))
+                ck_abort_msg("the best that TLB %u could do differs", level + 1);
+        }
     }
 }
 
@@ -294,7 +304,7 @@ static void op_edit(struct group *g, struct rng *rng)
     pfn_t pfn = 256 + rng_below(rng, 700);
     for (unsigned i = 0; i < MACHINES; i++) {
         struct world *w = &g->w[i];
-        pa_t root = mmu_regs(w->mmu)->cr3;
+        pa_t root = mmu_regs_now(w->mmu)->cr3 & PTE_FRAME;
         pa_t at = world_entry(w, root, va, level);
         pte_t old = ram_read64(w->ram, at);
         ram_write64(w->ram, at, remap ? pte_make(pfn, PTE_P | PTE_RW | PTE_US) : old ^ bit);
@@ -351,6 +361,10 @@ static void op_forget(struct group *g, struct rng *rng)
     for (unsigned i = 0; i < MACHINES; i++) {
         if (what == 0)
             mmu_load_cr3(g->w[i].mmu, g->roots[rng_below(&(struct rng){va}, 2)]);
+        else if (what == 1 && mmu_regs_now(g->w[i].mmu)->cr4 & CR4_PCIDE)
+            mmu_write_cr3(g->w[i].mmu, g->roots[va >> 12 & 1] | (va >> 13 & 3) | CR3_NOFLUSH);
+        else if (what == 2 && mmu_regs_now(g->w[i].mmu)->cr4 & CR4_PCIDE)
+            mmu_invpcid(g->w[i].mmu, (enum invpcid)(va >> 12 & 3), va >> 14 & 3, va);
         else
             mmu_invlpg(g->w[i].mmu, va);
     }
