@@ -7,9 +7,11 @@
 #include "mmu/classify.h"
 #include "mmu/front.h"
 #include "mmu/opt.h"
+#include "mmu/prefetch.h"
 #include "mmu/psc.h"
 #include "mmu/tlb.h"
 #include "mmu/walk.h"
+#include "mmu/walkers.h"
 
 struct mmu {
     struct env *env;
@@ -22,6 +24,9 @@ struct mmu {
     struct opt *opt[TLB_LEVELS];           /* NULL: not configured */
     struct psc psc;
     struct caches caches;
+    struct prefetch prefetch;
+    struct walkers walkers;
+    cycles_t walk_cycles; /* of the walk under way, where walks overlap */
     struct front front;
 };
 

@@ -418,14 +418,15 @@ static bool packed_lru(const struct tlb *t)
     return t->config.sets && t->config.repl == REPL_LRU && t->config.ways <= REPL_PACKED_WAYS;
 }
 
-/* Large pages, classes, the record for OPT and paging-structure caches are the plain path's. */
+/* Large pages, classes, the record for OPT, prefetches and paging-structure caches are the plain
+ * path's. */
 static bool ordinary(const struct mmu *m)
 {
     const struct tlb *l1 = &m->tlb[TLB_L1D], *l2 = &m->tlb[TLB_L2];
     bool small =
         !l1->held[SIZE_2M] && !l1->held[SIZE_1G] && !l2->held[SIZE_2M] && !l2->held[SIZE_1G];
     return small && packed_lru(l1) && packed_lru(l2) && !m->config.classify && !m->config.opt &&
-           !m->psc.any;
+           !m->psc.any && m->config.prefetch == PREFETCH_OFF;
 }
 
 size_t front_touch(struct mmu *m, const va_t *va, size_t n, enum access how)

@@ -178,6 +178,7 @@ void levels_dirty(struct mmu *m, va_t va, uint64_t data)
 
 void levels_drop(struct mmu *m, va_t va, const struct scope *scope)
 {
+    prefetch_drop(m, va);
     for (unsigned level = 0; level < TLB_LEVELS; level++) {
         const struct tlb *t = &m->tlb[level];
         for (enum size_code size = SIZE_4K; size < SIZE_CODES; size++) {
@@ -190,6 +191,7 @@ void levels_drop(struct mmu *m, va_t va, const struct scope *scope)
 
 void levels_flush(struct mmu *m, const struct scope *scope)
 {
+    prefetch_flush(m);
     for (unsigned level = 0; level < TLB_LEVELS; level++)
         for (uint32_t set = 0; set < m->tlb[level].config.sets; set++)
             set_drop(m, level, set, 0, scope);

@@ -66,6 +66,19 @@ static struct problem caches_problem(const struct mmu_config *c)
     return (struct problem){NULL, NULL};
 }
 
+static struct problem extras_problem(const struct mmu_config *c)
+{
+    if (c->prefetch >= PREFETCH_KINDS)
+        return (struct problem){"tlb.prefetch", "no such prefetcher"};
+    if (c->prefetch != PREFETCH_OFF && (c->prefetch_entries < 1 || c->prefetch_entries > 1024))
+        return (struct problem){"tlb.prefetch_entries", "1 to 1024 entries"};
+    if (c->walk_window > WINDOW_MAX)
+        return (struct problem){"walk.window", "at most 256 accesses"};
+    if (c->walk_window && (c->walkers < 1 || c->walkers > WALKERS_MAX))
+        return (struct problem){"walk.walkers", "1 to 16"};
+    return caches_problem(c);
+}
+
 static struct problem config_problem(const struct mmu_config *c)
 {
     if (c->tlb[TLB_L1D].sets < 1)
@@ -83,7 +96,7 @@ static struct problem config_problem(const struct mmu_config *c)
             return (struct problem){psc[level], "at most 1024 entries, and only from PDEs up"};
     if (c->maxphyaddr < 36 || c->maxphyaddr > 52)
         return (struct problem){"maxphyaddr", "36 to 52 bits"};
-    return caches_problem(c);
+    return extras_problem(c);
 }
 
 bool mmu_config_check(const struct mmu_config *c, const char **field, const char **reason)
@@ -131,8 +144,11 @@ struct mmu *mmu_new(struct env *env, struct ram *ram, const struct mmu_config *c
                                 .pat = PAT_RESET,
                                 .maxphyaddr = config->maxphyaddr};
     if (!levels_init(m) || !psc_init(&m->psc, env->arena, config->psc_entries) ||
-        !caches_init(&m->caches, env->arena, config))
+        !caches_init(&m->caches, env->arena, config) ||
+        !prefetch_init(&m->prefetch, env->arena, config))
         return NULL;
+    m->walkers.count = config->walkers;
+    m->walkers.window = config->walk_window;
     front_init(m);
     return m;
 }
@@ -213,12 +229,34 @@ static cycles_t entry_cycles(struct mmu *m, pa_t pa, bool write)
     return caches_access(&m->caches, m->env, &m->count.cache, pa, sizeof(pte_t), write, true);
 }
 
+/* Time that a walk takes: waited for at once, or when it must be. */
+static void walk_charge(struct mmu *m, cycles_t cycles)
+{
+    if (walkers_overlap(&m->walkers))
+        m->walk_cycles += cycles;
+    else
+        mmu_charge(m, &m->count.cycles_walk, cycles);
+}
+
+/* The walk of the access under way has its length now. A fault waits for it, and for all others. */
+static void walk_timed(struct mmu *m, bool fault)
+{
+    if (!walkers_overlap(&m->walkers))
+        return;
+    m->count.cycles_walks_all += m->walk_cycles;
+    m->count.walker_waits +=
+        walkers_walk(&m->walkers, m->count.accesses, m->env->cycle, m->walk_cycles);
+    m->walk_cycles = 0;
+    if (fault)
+        mmu_charge(m, &m->count.cycles_walk, walkers_drain(&m->walkers, m->env->cycle));
+}
+
 static void ept_tell(struct mmu *m, const struct ept_walk *e)
 {
     for (unsigned i = 0; i < e->steps; i++) {
         cycles_t cost = entry_cycles(m, e->step[i].pa, false);
         m->count.ept_reads++;
-        mmu_charge(m, &m->count.cycles_walk, cost);
+        walk_charge(m, cost);
         EMIT(m->env, ept_read, .gpa = e->gpa, .level = e->step[i].level, .pa = e->step[i].pa,
              .index = e->step[i].index, .entry = e->step[i].entry, .cost = cost);
     }
@@ -238,7 +276,7 @@ static void walk_tell(struct mmu *m, const struct walk *w, pa_t table, bool fina
             break;
         cycles_t cost = entry_cycles(m, step->pa, false);
         m->count.walk_reads++;
-        mmu_charge(m, &m->count.cycles_walk, cost);
+        walk_charge(m, cost);
         EMIT(m->env, walk_read, .level = step->level, .pa = step->pa, .index = step->index,
              .entry = step->entry, .cost = cost);
     }
@@ -248,11 +286,11 @@ static void charge_marks(struct mmu *m, const struct walk *w)
 {
     for (unsigned i = 0; i < w->steps; i++)
         if (w->step[i].marked)
-            mmu_charge(m, &m->count.cycles_walk, entry_cycles(m, w->step[i].pa, true));
+            walk_charge(m, entry_cycles(m, w->step[i].pa, true));
     for (unsigned i = 0; m->regs.eptp && i <= w->steps; i++)
         for (unsigned s = 0; s < w->ept[i].steps; s++)
             if (w->ept[i].step[s].marked)
-                mmu_charge(m, &m->count.cycles_walk, entry_cycles(m, w->ept[i].step[s].pa, true));
+                walk_charge(m, entry_cycles(m, w->ept[i].step[s].pa, true));
 }
 
 static void walk_done(struct mmu *m, struct walk *w, enum access how)
@@ -289,11 +327,16 @@ static bool walk_page(struct mmu *m, const struct piece *p, uint64_t *data, stru
     struct vm_exit exit;
     bool allowed = walk_judge(&w, &m->regs, p->how, &error);
     walk_tell(m, &w, start.table, allowed);
-    if (!allowed && !w.exit.reason)
+    if (!allowed && !w.exit.reason) {
+        walk_timed(m, true);
         return raise_pf(m, p, error, w.step[w.steps - 1].level, fault);
-    if (m->regs.eptp && !nested_judge(&w, &m->regs, p->how, &exit))
+    }
+    if (m->regs.eptp && !nested_judge(&w, &m->regs, p->how, &exit)) {
+        walk_timed(m, true);
         return leave_guest(m, p, &exit, fault);
+    }
     walk_done(m, &w, p->how);
+    walk_timed(m, false);
     *data = walk_data(&w);
     return true;
 }
@@ -338,6 +381,8 @@ static bool cached_judge(struct mmu *m, const struct piece *p, uint64_t *data,
 static void access_count(struct mmu *m, const struct piece *p)
 {
     m->count.accesses++;
+    mmu_charge(m, &m->count.cycles_walk,
+               walkers_begin(&m->walkers, m->count.accesses, m->env->cycle));
     m->count.loads += p->how == ACCESS_READ;
     m->count.stores += p->how == ACCESS_WRITE;
     m->count.fetches += p->how == ACCESS_FETCH;
@@ -352,9 +397,11 @@ static bool translate_data(struct mmu *m, const struct piece *p, uint64_t *data,
         return raise_fault(m, p, canonical_vector(&m->regs), 0, 0, fault);
     if (levels_lookup(m, p->va, data))
         return cached_judge(m, p, data, fault);
-    if (!walk_page(m, p, data, fault))
+    *data = prefetch_take(m, p->va, p->how);
+    if (!*data && !walk_page(m, p, data, fault))
         return false;
     levels_fill(m, p->va, *data);
+    prefetch_next(m, p->va);
     return true;
 }
 
@@ -425,10 +472,12 @@ static bool access_plain(struct mmu *m, va_t va, void *buf, size_t n, enum acces
     return access_short(m, va, bytes, n, how, fault);
 }
 
-/* Host speed only, so never while somebody listens; and data caches are the plain path's. */
+/* Host speed only, so never while somebody listens; and what depends on the time or the physical
+ * address of each access is the plain path's. */
 static bool front_on(const struct mmu *m)
 {
-    return m->config.front_cache && !m->env->bus->on && !m->caches.on && !m->regs.eptp;
+    return m->config.front_cache && !m->env->bus->on && !m->caches.on && !m->regs.eptp &&
+           !walkers_overlap(&m->walkers);
 }
 
 bool mmu_access(struct mmu *m, va_t va, void *buf, size_t n, enum access how,

@@ -15,7 +15,8 @@
  * sets, in the same ways as 4 KiB pages.
  *
  * A write through an entry whose dirty flag is clear is a hit, and then a walk that sets D in the
- * table: so walks = misses of the last level + dirty_walks. A hit whose rights do not suffice is a
+ * table: so walks = misses of the last level + dirty_walks (less the misses that a prefetch had
+ * provided for). A hit whose rights do not suffice is a
  * fault without a walk. A page fault drops what the TLBs and paging-structure caches had for the
  * address. Walks that fault set no A bit.
  */
@@ -58,6 +59,10 @@ struct cache_config {
     uint32_t hit_cycles; /* of an access that this level answers, all of it */
 };
 
+/* Translations fetched before they are missed: mmu/prefetch.h. */
+enum prefetch_kind { PREFETCH_OFF, PREFETCH_NEXT, PREFETCH_DISTANCE, PREFETCH_KINDS };
+extern const char *const prefetch_name[PREFETCH_KINDS]; /* "off", "next", "distance" */
+
 struct mmu_config {
     struct tlb_config tlb[TLB_LEVELS];
     uint32_t psc_entries[LEVELS_MAX + 1]; /* by level of the entry held: [2] PDE … ; 0: none */
@@ -67,12 +72,16 @@ struct mmu_config {
     uint32_t maxphyaddr;                  /* physical address bits, 36 to 52 */
     bool front_cache;                     /* host speed only; changes no figure */
     struct cache_config cache[CACHE_LEVELS];
-    uint32_t cache_line;    /* bytes, a power of two */
-    uint32_t memory_cycles; /* of an access that no level answers */
-    bool cache_inclusive;   /* what leaves a level leaves those above it too */
-    bool opt;               /* record the uses of pages for mmu_opt_misses */
-    uint64_t opt_limit;     /* so many of each level; 8 bytes each */
-    bool classify;          /* tell cold, capacity and conflict misses apart */
+    uint32_t cache_line;       /* bytes, a power of two */
+    uint32_t memory_cycles;    /* of an access that no level answers */
+    bool cache_inclusive;      /* what leaves a level leaves those above it too */
+    uint32_t prefetch;         /* enum prefetch_kind */
+    uint32_t prefetch_entries; /* of its buffer */
+    uint32_t walkers;          /* 1 to 16 page walkers */
+    uint32_t walk_window;      /* accesses that may go on behind one that waits for its walk */
+    bool opt;                  /* record the uses of pages for mmu_opt_misses */
+    uint64_t opt_limit;        /* so many of each level; 8 bytes each */
+    bool classify;             /* tell cold, capacity and conflict misses apart */
 };
 
 /* ---- registers ---- */
@@ -243,7 +252,16 @@ struct caches_counters {
     uint64_t memory_reads, memory_writes; /* lines */
 };
 
+struct prefetch_counters {
+    uint64_t walks, reads, fills; /* reads: entries; not among the MMU's own */
+    uint64_t useful, useless;     /* left the buffer because it was missed, or otherwise */
+    uint64_t given_up;            /* not present, or an A bit was clear */
+};
+
 struct mmu_counters {
+    struct prefetch_counters prefetch;
+    uint64_t walker_waits;        /* walks for which no walker was free at once */
+    cycles_t cycles_walks_all;    /* of all walks, waited for or not; only where they overlap */
     struct caches_counters cache; /* all 0 without caches */
     struct tlb_counters tlb[TLB_LEVELS];
     uint64_t accesses; /* within one page each; an access across two pages counts two */

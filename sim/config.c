@@ -25,6 +25,7 @@ enum key_type {
     TYPE_ORDER,
     TYPE_THP,
     TYPE_TEXT,
+    TYPE_PREFETCH,
 };
 
 struct key {
@@ -53,16 +54,17 @@ static const struct key keys[] = {
 
 /* ---- values in their places ---- */
 
-#define STORE_U32(field, value)   (field) = (uint32_t)(value)
-#define STORE_U64(field, value)   (field) = (value)
-#define STORE_BYTES(field, value) (field) = (value)
-#define STORE_ADDR(field, value)  (field) = (value)
-#define STORE_BOOL(field, value)  (field) = (value)
-#define STORE_REPL(field, value)  (field) = (uint32_t)(value)
-#define STORE_ORDER(field, value) (field) = (uint32_t)(value)
-#define STORE_THP(field, value)   (field) = (uint32_t)(value)
-#define STORE_ALLOC(field, value) snprintf(field, sizeof(field), "%s", value)
-#define STORE_TEXT(field, value)  STORE_ALLOC(field, value)
+#define STORE_U32(field, value)      (field) = (uint32_t)(value)
+#define STORE_U64(field, value)      (field) = (value)
+#define STORE_BYTES(field, value)    (field) = (value)
+#define STORE_ADDR(field, value)     (field) = (value)
+#define STORE_BOOL(field, value)     (field) = (value)
+#define STORE_REPL(field, value)     (field) = (uint32_t)(value)
+#define STORE_ORDER(field, value)    (field) = (uint32_t)(value)
+#define STORE_PREFETCH(field, value) (field) = (uint32_t)(value)
+#define STORE_THP(field, value)      (field) = (uint32_t)(value)
+#define STORE_ALLOC(field, value)    snprintf(field, sizeof(field), "%s", value)
+#define STORE_TEXT(field, value)     STORE_ALLOC(field, value)
 
 void config_default(struct config *c)
 {
@@ -85,6 +87,7 @@ static uint64_t key_load(const struct config *c, const struct key *k)
     case TYPE_REPL:
     case TYPE_ORDER:
     case TYPE_THP:
+    case TYPE_PREFETCH:
         memcpy(&narrow, at, sizeof(narrow));
         return narrow;
     case TYPE_BOOL:
@@ -112,6 +115,7 @@ static void key_store(struct config *c, const struct key *k, uint64_t value)
     case TYPE_REPL:
     case TYPE_ORDER:
     case TYPE_THP:
+    case TYPE_PREFETCH:
         memcpy(at, &narrow, sizeof(narrow));
         break;
     case TYPE_BOOL:
@@ -204,6 +208,8 @@ static const char *type_values(enum key_type type)
         return "lifo, fifo, address or size";
     case TYPE_TEXT:
         return "a text";
+    case TYPE_PREFETCH:
+        return "off, next or distance";
     }
     return "";
 }
@@ -261,11 +267,15 @@ static enum err set_key(struct config *c, const struct key *k, const char *value
     case TYPE_ORDER:
         good = parse_name(value, list_order_name, LIST_ORDERS, &number);
         break;
+    case TYPE_PREFETCH:
+        good = parse_name(value, prefetch_name, PREFETCH_KINDS, &number);
+        break;
     }
     if (!good)
         return error_set(e, ERR_VALUE, NULL, 0, k->name, "\"%s\" is not %s", value,
                          type_values(k->type));
-    bool named = k->type == TYPE_REPL || k->type == TYPE_ORDER || k->type == TYPE_THP;
+    bool named = k->type == TYPE_REPL || k->type == TYPE_ORDER || k->type == TYPE_THP ||
+                 k->type == TYPE_PREFETCH;
     if (!named && (number < k->min || number > k->max))
         return error_set(e, ERR_VALUE, NULL, 0, k->name, "%s is outside %" PRIu64 " to %" PRIu64,
                          value, k->min, k->max);
@@ -485,6 +495,9 @@ const char *config_get(const struct config *c, const char *name, char *text, siz
         break;
     case TYPE_ORDER:
         snprintf(text, size, "%s", list_order_name[value]);
+        break;
+    case TYPE_PREFETCH:
+        snprintf(text, size, "%s", prefetch_name[value]);
         break;
     case TYPE_ALLOC:
         snprintf(text, size, "%s", c->alloc);

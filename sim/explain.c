@@ -917,6 +917,23 @@ SAY(psc_drop)
     say(t, "The cache of %ss forgets slot %llu.", entry_of(e->level), LLU(e->slot));
 }
 
+SAY(prefetch_fill)
+{
+    say(t,
+        "Page 0x%llx -> frame 0x%llx may be wanted next: its translation is fetched into the "
+        "prefetch buffer.",
+        LLU(e->vpn), LLU(e->pfn));
+}
+
+SAY(prefetch_leave)
+{
+    if (e->used)
+        say(t, "The prefetch buffer has the translation of page 0x%llx: no walk is needed.",
+            LLU(e->vpn));
+    else
+        say(t, "Page 0x%llx leaves the prefetch buffer, fetched for nothing.", LLU(e->vpn));
+}
+
 SAY(cache_hit)
 {
     say(t, "L%llu cache: set %llu, way %llu has the line at physical 0x%llx.", LLU(e->level),

@@ -72,6 +72,9 @@ static void group_open(struct group *g, struct rng *rng, unsigned round)
     config.classify = !lru && rng_below(rng, 2);
     config.opt = rng_below(rng, 4) == 0;
     config.opt_limit = 1000000;
+    config.prefetch = rng_below(rng, 3) ? PREFETCH_OFF : rng_below(rng, PREFETCH_KINDS);
+    config.prefetch_entries = 1 + rng_below(rng, 4);
+    config.walkers = 1;
     config.psc_entries[2] = lru ? 0 : rng_below(rng, 3);
     config.psc_entries[3] = lru ? 0 : rng_below(rng, 3);
     bool five = rng_below(rng, 4) == 0;
