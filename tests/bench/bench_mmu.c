@@ -4,6 +4,9 @@
  * Four generated streams; one run measures all three on each, in turns, so that a noisy machine
  * hurts all alike. The counter is also the judge: its misses must be the MMU's.
  *
+ * Then each feature of the MMU is switched on alone, on shorter streams, beside the plain counter
+ * in the same run: what it costs the host, and what it does to the simulated time.
+ *
  *   bench_mmu [RUNS [ACCESSES]]      5 runs of 20 million
  */
 #include "mmu/mmu.h"
@@ -115,19 +118,23 @@ static void map(struct ram *ram, va_t va, pfn_t frame, pfn_t *next)
 }
 
 /* sets and ways pass through here at run time; nothing is known to the compiler. */
-static void machine_open(struct machine *m, struct tlb_config l1, struct tlb_config l2)
+static struct mmu_config usual(void)
+{
+    return (struct mmu_config){.tlb = {{16, 4, REPL_LRU, 1}, {128, 12, REPL_LRU, 7}},
+                               .walk_read_cycles = 14,
+                               .data_cycles = 4,
+                               .maxphyaddr = 46,
+                               .front_cache = true};
+}
+
+static void machine_open(struct machine *m, const struct mmu_config *config)
 {
     memset(m, 0, sizeof(*m));
-    struct mmu_config config = {.tlb = {l1, l2},
-                                .walk_read_cycles = 14,
-                                .data_cycles = 4,
-                                .maxphyaddr = 46,
-                                .front_cache = true};
     m->env.bus = &m->bus;
-    m->env.arena = arena_new(64 * MIB);
+    m->env.arena = arena_new(GIB);
     m->ram = ram_new(GIB);
     CHECK(m->env.arena && m->ram);
-    m->mmu = mmu_new(&m->env, m->ram, &config);
+    m->mmu = mmu_new(&m->env, m->ram, config);
     CHECK(m->mmu);
     pfn_t next = (CR3 >> PAGE_SHIFT) + 1;
     for (uint32_t i = 0; i < PAGES; i++)
@@ -237,7 +244,8 @@ static void run_once(const va_t *va, size_t n, struct result *r, unsigned run)
 {
     struct machine m;
     struct plain l1 = {.sets = 16, .ways = 4}, l2 = {.sets = 128, .ways = 12};
-    machine_open(&m, (struct tlb_config){16, 4, REPL_LRU, 1}, (struct tlb_config){128, 12, 0, 7});
+    struct mmu_config config = usual();
+    machine_open(&m, &config);
     struct mmu_fault fault;
     double start = seconds();
     CHECK(mmu_touch(m.mmu, va, n, ACCESS_READ, &fault) == n);
@@ -274,6 +282,143 @@ static void print(const struct stream *s, struct result *r, unsigned runs)
            100.0 * (double)r->l2 / (double)r->accesses);
 }
 
+/* ---- features, each alone ---- */
+
+#define FEATURE_ACCESSES 1000000u
+
+static void with_psc(struct mmu_config *c)
+{
+    c->psc_entries[2] = 32;
+    c->psc_entries[3] = 4;
+    c->psc_entries[4] = 2;
+}
+
+static void with_classes(struct mmu_config *c)
+{
+    c->classify = true;
+}
+
+static void with_opt(struct mmu_config *c)
+{
+    c->opt = true;
+    c->opt_limit = 1u << 24;
+}
+
+static void with_plru(struct mmu_config *c)
+{
+    c->tlb[TLB_L2].ways = 8;
+    c->tlb[TLB_L1D].repl = c->tlb[TLB_L2].repl = REPL_PLRU;
+}
+
+static void with_nru(struct mmu_config *c)
+{
+    c->tlb[TLB_L1D].repl = c->tlb[TLB_L2].repl = REPL_NRU;
+}
+
+static void with_caches(struct mmu_config *c)
+{
+    c->cache[0] = (struct cache_config){64, 8, REPL_LRU, 4};
+    c->cache[1] = (struct cache_config){1024, 8, REPL_LRU, 14};
+    c->cache[2] = (struct cache_config){4096, 16, REPL_LRU, 42};
+    c->cache_line = 64;
+    c->memory_cycles = 200;
+}
+
+static void with_next(struct mmu_config *c)
+{
+    c->prefetch = PREFETCH_NEXT;
+    c->prefetch_entries = 16;
+}
+
+static void with_distance(struct mmu_config *c)
+{
+    c->prefetch = PREFETCH_DISTANCE;
+    c->prefetch_entries = 16;
+}
+
+static void with_walkers(struct mmu_config *c)
+{
+    c->walkers = 4;
+    c->walk_window = 16;
+}
+
+static void without_front(struct mmu_config *c)
+{
+    c->front_cache = false;
+}
+
+static void with_all(struct mmu_config *c)
+{
+    with_psc(c);
+    with_classes(c);
+    with_caches(c);
+    with_distance(c);
+    with_walkers(c);
+}
+
+static const struct feature {
+    const char *name;
+    void (*set)(struct mmu_config *);
+} features[] = {
+    {"two levels of TLB, LRU", NULL},
+    {"  without the fast path", without_front},
+    {"  paging-structure caches", with_psc},
+    {"  classes of misses", with_classes},
+    {"  record for OPT", with_opt},
+    {"  tree-PLRU (L2 of 8 ways)", with_plru},
+    {"  NRU", with_nru},
+    {"  prefetch, next page", with_next},
+    {"  prefetch, distance", with_distance},
+    {"  4 walkers, window 16", with_walkers},
+    {"  data caches", with_caches},
+    {"  all of these but OPT", with_all},
+};
+
+/* One run: million/s of processor time, and simulated cycles for each access. */
+static double feature_run(const struct feature *f, const va_t *va, double *cycles)
+{
+    struct mmu_config config = usual();
+    struct machine m;
+    struct mmu_fault fault;
+    if (f->set)
+        f->set(&config);
+    machine_open(&m, &config);
+    double start = seconds();
+    CHECK(mmu_touch(m.mmu, va, FEATURE_ACCESSES, ACCESS_READ, &fault) == FEATURE_ACCESSES);
+    double took = seconds() - start;
+    *cycles = (double)m.env.cycle / FEATURE_ACCESSES;
+    machine_close(&m);
+    return FEATURE_ACCESSES * 1e-6 / took;
+}
+
+static double plain_rate(const va_t *va)
+{
+    struct plain l1 = {.sets = 16, .ways = 4}, l2 = {.sets = 128, .ways = 12};
+    double start = seconds();
+    plain_run(&l1, &l2, va, FEATURE_ACCESSES);
+    return FEATURE_ACCESSES * 1e-6 / (seconds() - start);
+}
+
+static void features_of(const struct stream *s, va_t *va, unsigned runs)
+{
+    struct rng rng = {1};
+    double rate[RUNS_MAX], plain[RUNS_MAX], cycles = 0;
+    s->make(va, FEATURE_ACCESSES, &rng);
+    printf("\n%-28s %20s | %13s | %s\n", s->name, "min median max", "plain counter",
+           "simulated cycles each");
+    for (size_t i = 0; i < ARRAY_LEN(features); i++) {
+        for (unsigned run = 0; run < runs; run++) {
+            rate[run] = feature_run(&features[i], va, &cycles);
+            plain[run] = plain_rate(va);
+        }
+        qsort(rate, runs, sizeof(double), smaller_first);
+        qsort(plain, runs, sizeof(double), smaller_first);
+        printf("%-28s %6.1f %6.1f %6.1f | %6.1f %5.2fx | %6.1f\n", features[i].name, rate[0],
+               rate[runs / 2], rate[runs - 1], plain[runs / 2], rate[runs / 2] / plain[runs / 2],
+               cycles);
+    }
+}
+
 int main(int argc, char **argv)
 {
     unsigned runs = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : RUNS;
@@ -298,6 +443,10 @@ int main(int argc, char **argv)
         same = same && r->l1 == r->plain_l1 && r->l2 == r->plain_l2;
     }
     printf("misses of memwalk and of the plain counter: %s\n", same ? "the same" : "DIFFERENT");
+    printf("\nmillion accesses per second with each feature alone, %u runs of %u accesses\n", runs,
+           FEATURE_ACCESSES);
+    for (size_t i = 0; n >= FEATURE_ACCESSES && i < ARRAY_LEN(streams); i++)
+        features_of(&streams[i], va, runs);
     free(va);
     free(r);
     return same ? EXIT_SUCCESS : EXIT_FAILURE;
