@@ -493,6 +493,22 @@ START_TEST(the_short_way_is_closed_when_it_must_be)
     mmu_regs(w.mmu)->cpl = 0;
     ck_assert(!hot_load64(hot, a, &word));
     open_short_way(&w, a);
+    mmu_invlpg(w.mmu, a);
+    ck_assert(!hot_load64(hot, a, &word));
+    open_short_way(&w, a);
+    ck_assert(mmu_write_cr3(w.mmu, w.root));
+    ck_assert(!hot_load64(hot, a, &word));
+    open_short_way(&w, a);
+    ck_assert(mmu_write_cr4(w.mmu, mmu_regs_now(w.mmu)->cr4 | CR4_PCIDE));
+    ck_assert(!hot_load64(hot, a, &word));
+    open_short_way(&w, a);
+    ck_assert(
+        mmu_write_cr3(w.mmu, w.root | 1 | CR3_NOFLUSH)); /* the entry stays, but is not ours */
+    ck_assert(!hot_load64(hot, a, &word));
+    open_short_way(&w, a);
+    ck_assert(mmu_invpcid(w.mmu, INVPCID_SINGLE, 1, 0));
+    ck_assert(!hot_load64(hot, a, &word));
+    open_short_way(&w, a);
     world_listen(&w);
     ck_assert(!hot_load64(hot, a, &word));
     world_close(&w);
