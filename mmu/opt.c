@@ -7,13 +7,13 @@
 #include <string.h>
 
 #define FIRST_ROOM 1024u
-#define DROP       ((uint64_t)1 << 63) /* in an item: the key was invalidated, not used */
-#define NEVER      UINT32_MAX          /* no next use */
+#define DROP       UINT64_C(0) /* an item before a key that was invalidated, not used */
+#define NEVER      UINT32_MAX  /* no next use */
 
 struct opt {
     struct arena *arena;
     const struct tlb *tlb;
-    uint64_t *item; /* key, and DROP */
+    uint64_t *item; /* keys, and DROP */
     uint64_t count, room, limit;
     uint64_t *last; /* [set]: the key used last, 0: none */
     bool lost;      /* more uses than may be recorded */
@@ -61,7 +61,8 @@ void opt_drop(struct opt *o, uint64_t key)
     uint64_t *last = &o->last[tlb_set(o->tlb, key)];
     if (*last == key)
         *last = 0;
-    record(o, key | DROP);
+    record(o, DROP);
+    record(o, key);
 }
 
 /* ---- numbers instead of keys, so that what belongs to a page is found at once ---- */
@@ -130,10 +131,15 @@ struct rerun {
     uint64_t misses;
 };
 
+static bool dropped(const struct rerun *r, uint64_t i)
+{
+    return i && r->o->item[i - 1] == DROP;
+}
+
 static bool number_items(struct rerun *r)
 {
     for (uint64_t i = 0; i < r->o->count; i++)
-        if (!number_of(&r->numbers, r->o->item[i] & ~DROP, &r->number[i]))
+        if (r->o->item[i] != DROP && !number_of(&r->numbers, r->o->item[i], &r->number[i]))
             return false;
     return true;
 }
@@ -144,9 +150,11 @@ static void look_ahead(struct rerun *r)
     for (uint32_t i = 0; i < r->numbers.count; i++)
         r->page[i].next = NEVER;
     for (uint64_t i = r->o->count; i-- > 0;) {
+        if (r->o->item[i] == DROP)
+            continue;
         struct page *page = &r->page[r->number[i]];
         r->next[i] = page->next;
-        page->next = r->o->item[i] & DROP ? NEVER : (uint32_t)i;
+        page->next = dropped(r, i) ? NEVER : (uint32_t)i;
     }
 }
 
@@ -176,11 +184,11 @@ static void rerun_item(struct rerun *r, uint64_t i)
     const struct tlb *t = r->o->tlb;
     uint64_t item = r->o->item[i];
     uint32_t number = r->number[i];
-    uint32_t in = tlb_set(t, item & ~DROP);
+    uint32_t in = tlb_set(t, item);
     uint32_t *set = r->way + (size_t)in * t->config.ways;
     uint32_t *count = &r->held[in];
     struct page *page = &r->page[number];
-    if (item & DROP) {
+    if (dropped(r, i)) {
         rerun_drop(r, set, count, number);
         return;
     }
@@ -226,7 +234,8 @@ bool opt_misses(const struct opt *o, uint64_t *misses)
     if (good) {
         look_ahead(&r);
         for (uint64_t i = 0; i < o->count; i++)
-            rerun_item(&r, i);
+            if (o->item[i] != DROP)
+                rerun_item(&r, i);
     }
     *misses = r.misses;
     rerun_free(&r);

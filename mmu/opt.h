@@ -24,7 +24,7 @@ struct opt;
 /* For this level. limit: uses that may be recorded, of 8 bytes each; with more there is no bound.
  * NULL: no memory. */
 struct opt *opt_new(struct arena *, const struct tlb *, uint64_t limit);
-/* The entry of this key was hit or filled. Keys are not 0 and below 2^63. */
+/* The entry of this key was hit or filled. Keys are not 0. */
 void opt_use(struct opt *, uint64_t key);
 /* It was invalidated. */
 void opt_drop(struct opt *, uint64_t key);

@@ -21,7 +21,7 @@ struct heap_shape {
 };
 
 struct stats {
-    struct mmu_counters mmu;    /* of all processors */
+    struct mmu_counters mmu; /* of all processors */
     uint64_t opt_misses[TLB_LEVELS], opt_lost[TLB_LEVELS];
     struct alloc_counters heap; /* of all processes */
     struct kernel_counters kernel;
