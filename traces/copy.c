@@ -24,6 +24,10 @@ enum trace_form trace_form_of(const char *path)
     for (size_t i = 0; i < ARRAY_LEN(ends); i++)
         if (n > strlen(ends[i]) && strcmp(path + n - strlen(ends[i]), ends[i]) == 0)
             return TRACE_DOCUMENT;
+    static const char *const rep[] = {".rep", ".rep.gz", ".rep.zst"};
+    for (size_t i = 0; i < ARRAY_LEN(rep); i++)
+        if (n > strlen(rep[i]) && strcmp(path + n - strlen(rep[i]), rep[i]) == 0)
+            return TRACE_REP;
     return TRACE_LINES;
 }
 
@@ -182,6 +186,7 @@ enum err trace_copy(const char *from, const char *to, const struct trace_copy *o
     if (!err)
         err = copy_all(&c, e);
     if (c.writer) {
+        result->left = trace_writer_left(c.writer);
         enum err closed = trace_writer_close(c.writer, !err, err ? NULL : e);
         err = err ? err : closed;
     }

@@ -8,6 +8,7 @@
 #include "traces/reader.h"
 
 #include "traces/input.h"
+#include "traces/rep.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,8 +19,10 @@ struct trace_reader {
     struct trace_header header;
     char *buffer; /* [0 .. filled), used up to at */
     size_t capacity, at, filled;
-    bool is_document, finished;
-    uint64_t line; /* the line of buffer[at], from 1 */
+    bool is_document, is_rep, finished;
+    struct rep_header rep;
+    uint64_t requests; /* of a .rep, so far */
+    uint64_t line;     /* the line of buffer[at], from 1 */
     struct json_object object;
     char *text; /* the mark's text of the last op */
     size_t text_capacity;
@@ -387,6 +390,25 @@ static enum err open_lines(struct trace_reader *r, struct slice line, size_t use
     return err;
 }
 
+/* Four lines with a number each. */
+static enum err open_rep(struct trace_reader *r, struct error *e)
+{
+    r->is_rep = true;
+    while (r->rep.seen < 4) {
+        struct slice line;
+        size_t used;
+        const char *field = NULL;
+        enum err err = next_line(r, &line, &used, e);
+        if (err)
+            return err;
+        if (!line.length || !rep_take_number(&r->rep, line, &field))
+            return fail(r, e, ERR_SYNTAX, field,
+                        "missing: a malloc-lab trace begins with four numbers");
+        use(r, used);
+    }
+    return ERR_NONE;
+}
+
 static enum err open_form(struct trace_reader *r, struct error *e)
 {
     bool more = true;
@@ -413,6 +435,8 @@ static enum err open_form(struct trace_reader *r, struct error *e)
         return fail(r, e, ERR_SYNTAX, NULL, "empty: there is no trace in it");
     r->at += (size_t)(start - line.at);
     used -= (size_t)(start - line.at);
+    if (*start >= '0' && *start <= '9')
+        return open_rep(r, e);
     if (*start != '{' && *start != '"')
         return fail_near(r->path, r->line, e, "not a trace: neither JSON Lines nor a JSON document",
                          start, start + text.length);
@@ -422,7 +446,7 @@ static enum err open_form(struct trace_reader *r, struct error *e)
 /* "dir/name.jsonl.zst" without folders and known ends. */
 static char *name_of_path(const char *path)
 {
-    static const char *const ends[] = {".zst", ".gz", ".json", ".jsonl"};
+    static const char *const ends[] = {".zst", ".gz", ".json", ".jsonl", ".rep"};
     const char *slash = strrchr(path, '/');
     const char *base = slash ? slash + 1 : path;
     char *name = strdup(strcmp(base, "-") == 0 ? "standard input" : base);
@@ -616,6 +640,37 @@ static int next_of_lines(struct trace_reader *r, struct op *op, struct op_extra 
     return got;
 }
 
+static int next_of_rep(struct trace_reader *r, struct op *op, struct op_extra *extra,
+                       struct error *e)
+{
+    struct slice line;
+    size_t used;
+    const char *field, *why;
+    if (next_line(r, &line, &used, e))
+        return -1;
+    bool all = r->requests == r->rep.requests;
+    if (!line.length && all)
+        return 0;
+    if (!line.length || all) {
+        error_set(e, ERR_SYNTAX, r->path, r->line, NULL,
+                  all ? "more requests than the %llu that the header promises"
+                      : "fewer requests than the %llu that the header promises",
+                  (unsigned long long)r->rep.requests);
+        return -1;
+    }
+    memset(op, 0, sizeof(*op));
+    if (extra)
+        memset(extra, 0, sizeof(*extra));
+    op->line = (uint32_t)min_u64(r->line, UINT32_MAX);
+    if (!rep_take_op(&r->rep, line, op, &field, &why)) {
+        fail(r, e, ERR_SYNTAX, field, why);
+        return -1;
+    }
+    r->requests++;
+    use(r, used);
+    return 1;
+}
+
 static int next_of_document(struct trace_reader *r, struct op *op, struct op_extra *extra,
                             struct error *e)
 {
@@ -648,7 +703,9 @@ int trace_next(struct trace_reader *r, struct op *op, struct op_extra *extra, st
 {
     if (r->finished)
         return 0;
-    int got = r->is_document ? next_of_document(r, op, extra, e) : next_of_lines(r, op, extra, e);
+    int got = r->is_rep        ? next_of_rep(r, op, extra, e)
+              : r->is_document ? next_of_document(r, op, extra, e)
+                               : next_of_lines(r, op, extra, e);
     r->finished = got <= 0;
     return got;
 }

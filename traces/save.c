@@ -5,6 +5,7 @@
  */
 #include "traces/decode.h"
 #include "traces/output.h"
+#include "traces/rep.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,9 +13,10 @@
 struct trace_writer {
     struct output *out;
     enum trace_form form;
-    char *expect; /* kept for the end, or NULL */
-    bool any;     /* an op was written */
-    char *text;   /* the line being made: [0 .. used) */
+    char *expect;        /* kept for the end, or NULL */
+    struct rep_out *rep; /* TRACE_REP: all of it, until the end */
+    bool any;            /* an op was written */
+    char *text;          /* the line being made: [0 .. used) */
     size_t used, room;
     bool no_memory;
 };
@@ -282,7 +284,11 @@ enum err trace_writer_open(struct trace_writer **result, const char *path, enum 
         free(w);
         return err;
     }
-    put_header(w, header);
+    if (form == TRACE_REP)
+        w->rep = rep_out_new();
+    else
+        put_header(w, header);
+    w->no_memory = form == TRACE_REP && !w->rep;
     err = flush(w, e);
     *result = w;
     if (!err && header->expect)
@@ -307,6 +313,10 @@ enum err trace_writer_expect(struct trace_writer *w, const char *expect, struct 
 enum err trace_write(struct trace_writer *w, const struct op *op, const struct op_extra *extra,
                      struct error *e)
 {
+    if (w->form == TRACE_REP) {
+        w->no_memory = !rep_out_op(w->rep, op);
+        return w->no_memory ? flush(w, e) : ERR_NONE;
+    }
     if (w->form != TRACE_LINES)
         put(w, w->any ? ",\n  " : "\n  ");
     w->any = true;
@@ -321,6 +331,12 @@ enum err trace_write(struct trace_writer *w, const struct op *op, const struct o
 
 static void put_end(struct trace_writer *w)
 {
+    if (w->form == TRACE_REP) {
+        size_t length;
+        const char *text = rep_out_text(w->rep, &length);
+        put_bytes(w, text, length);
+        return;
+    }
     bool lines = w->form == TRACE_LINES;
     put(w, lines ? "" : w->any ? "\n ]" : "]");
     if (w->expect) {
@@ -339,8 +355,14 @@ enum err trace_writer_close(struct trace_writer *w, bool keep, struct error *e)
         err = flush(w, e);
     }
     enum err closed = output_close(w->out, keep && !err, err ? NULL : e);
+    rep_out_free(w->rep);
     free(w->expect);
     free(w->text);
     free(w);
     return err ? err : closed;
+}
+
+uint64_t trace_writer_left(const struct trace_writer *w)
+{
+    return w->rep ? rep_out_left(w->rep) : 0;
 }

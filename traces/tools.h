@@ -75,6 +75,7 @@ struct trace_copy {
 
 struct trace_copied {
     uint64_t ops, prelude; /* ops written in all; of these made up for the cut */
+    uint64_t left;         /* of the ops, what the form cannot hold: not written */
     bool damaged;          /* salvage: the trace ended in *damage */
     struct error damage;
 };

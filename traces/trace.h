@@ -119,6 +119,7 @@ enum trace_form {
     TRACE_LINES,    /* header line, then one op per line */
     TRACE_DOCUMENT, /* one JSON document */
     TRACE_CALLS,    /* one JSON document whose ops are in the call notation of op_text */
+    TRACE_REP,      /* the malloc lab's: requests only (traces/rep.h) */
 };
 
 struct trace_writer;
@@ -132,6 +133,8 @@ enum err trace_write(struct trace_writer *, const struct op *, const struct op_e
                      struct error *);
 /* What the trace promises, as JSON, where it is known only after the ops (NULL: nothing). */
 enum err trace_writer_expect(struct trace_writer *, const char *expect, struct error *);
+/* Ops that the form cannot hold and that were left out so far. */
+uint64_t trace_writer_left(const struct trace_writer *);
 /* Ends the file; with keep false the unfinished file is removed instead. */
 enum err trace_writer_close(struct trace_writer *, bool keep, struct error *);
 

@@ -14,6 +14,7 @@ int cli_translate(int argc, char **argv);
 int cli_maps(int argc, char **argv);
 int cli_proc(int argc, char **argv);
 int cli_heap(int argc, char **argv);
+int cli_lab(int argc, char **argv);
 int cli_tlb(int argc, char **argv);
 int cli_tables(int argc, char **argv);
 int cli_frames(int argc, char **argv);

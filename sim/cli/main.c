@@ -38,6 +38,7 @@ static const struct command commands[] = {
     {"view", cli_view, "the window: step through memory, forwards and back"},
     {"film", cli_film, "a stretch of a run as GIF, WebM or MP4"},
     {"perfetto", cli_perfetto, "a run as slices and flows for ui.perfetto.dev"},
+    {"lab", cli_lab, "grade an allocator on traces, as a malloc lab does"},
     {"record", cli_record, "record the allocations of a real program as a trace"},
     {"trace", cli_trace, "check, count, convert and cut traces"},
     {"truth", cli_truth, "replay as on a real Linux, and compare with what happened there"},

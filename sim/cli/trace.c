@@ -27,8 +27,10 @@ enum {
 
 static error_t take_form(struct trace_options *o, const char *text, struct argp_state *state)
 {
-    static const char *const names[] = {
-        [TRACE_LINES] = "lines", [TRACE_DOCUMENT] = "document", [TRACE_CALLS] = "calls"};
+    static const char *const names[] = {[TRACE_LINES] = "lines",
+                                        [TRACE_DOCUMENT] = "document",
+                                        [TRACE_CALLS] = "calls",
+                                        [TRACE_REP] = "rep"};
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         if (strcmp(text, names[i]) != 0)
             continue;
@@ -36,7 +38,7 @@ static error_t take_form(struct trace_options *o, const char *text, struct argp_
         o->form = (enum trace_form)i;
         return 0;
     }
-    argp_error(state, "--form: \"%s\" is not a form: lines, document or calls", text);
+    argp_error(state, "--form: \"%s\" is not a form: lines, document, calls or rep", text);
     return EINVAL;
 }
 
@@ -387,7 +389,11 @@ static int copy(const struct trace_options *o)
         fprintf(stderr, "memwalk: %s: %llu ops written, %llu of them make what is needed before\n",
                 o->to, (unsigned long long)result.ops, (unsigned long long)result.prelude);
     else if (says)
-        fprintf(stderr, "memwalk: %s: %llu ops written\n", o->to, (unsigned long long)result.ops);
+        fprintf(stderr, "memwalk: %s: %llu ops written\n", o->to,
+                (unsigned long long)(result.ops - result.left));
+    if (says && result.left)
+        fprintf(stderr, "memwalk: %s: %llu ops left out, which a malloc-lab trace cannot hold\n",
+                o->to, (unsigned long long)result.left);
     return STATUS_OK;
 }
 
@@ -396,8 +402,8 @@ static int copy(const struct trace_options *o)
      KEY_FORM,                                                                                     \
      "FORM",                                                                                       \
      0,                                                                                            \
-     "lines (JSON Lines), document (one JSON document) or calls (a document in the call "          \
-     "notation); else as OUTPUT's name ends",                                                      \
+     "lines (JSON Lines), document (one JSON document), calls (a document in the call notation) "  \
+     "or rep (a malloc lab's, requests only); else as OUTPUT's name ends",                         \
      0},                                                                                           \
     {                                                                                              \
         "quiet", 'q', NULL, 0, "Say nothing when all went well", 0                                 \
@@ -413,7 +419,7 @@ static const struct argp convert_argp = {
     convert_options,
     parse_write,
     "TRACE OUTPUT",
-    "Writes a trace in another form: .jsonl or .json, plain, .gz or .zst.\v"
+    "Writes a trace in another form: .jsonl, .json or .rep, plain, .gz or .zst.\v"
     "OUTPUT \"-\" is standard output. The file appears whole or not at all.",
     NULL,
     NULL,

@@ -2,6 +2,7 @@
 #include "sim/cli/cli.h"
 #include "sim/cli/common.h"
 #include "sim/cli/picture.h"
+#include "sim/lab.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -15,12 +16,14 @@ enum {
     KEY_THEME,
     KEY_STILL,
     KEY_EXIT_AFTER,
+    KEY_AT_ERROR,
 };
 
 struct view_args {
     struct cli_options common;
     struct viz_options viz;
     const char *png, *svg;
+    bool at_error;
     char command[800]; /* as the caption of a picture says it */
 };
 
@@ -30,6 +33,9 @@ static const struct argp_option options[] = {
     {"size", KEY_SIZE, "WxH", 0, "Pixels of window or picture (default 1600x900)", 1},
     {"scale", KEY_SCALE, "S", 0, "Size of text, 0.5 to 3 (default 1)", 1},
     {"theme", KEY_THEME, "NAME", 0, "dark, light or contrast (default dark)", 1},
+    {"at-error", KEY_AT_ERROR, NULL, 0,
+     "Begin at the first op that goes wrong: a mistake of the program, or a check of memwalk lab",
+     1},
     {"still", KEY_STILL, NULL, 0, "No motion: every step is a cut", 1},
     {"exit-after", KEY_EXIT_AFTER, "N", 0, "Close the window after N pictures, for tests", 1},
     {0},
@@ -56,6 +62,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_THEME:
         cli_picture_theme(state, arg, &a->viz);
+        return 0;
+    case KEY_AT_ERROR:
+        a->at_error = true;
         return 0;
     case KEY_STILL:
         a->viz.still = true;
@@ -94,11 +103,46 @@ static struct moment moment_of(const struct view_args *a)
     return (struct moment){a->common.op, a->common.step ? a->common.step : UINT64_MAX};
 }
 
+struct first_fault {
+    struct lab_fault fault;
+    bool any;
+};
+
+static void keep_first(void *ctx, const struct lab_fault *f)
+{
+    struct first_fault *first = ctx;
+    if (!first->any)
+        *first = (struct first_fault){*f, true};
+}
+
+/* Runs the trace to its first fault, and says what it is. */
+static enum err find_error(struct view_args *a, const struct trace *trace,
+                           const struct config *config, struct error *e)
+{
+    struct first_fault first = {.any = false};
+    uint64_t faults;
+    struct lab_options o = {config, trace, 16, true, keep_first, &first};
+    enum err err = lab_run(&o, &faults, NULL, e);
+    if (err)
+        return err;
+    if (!first.any) {
+        fprintf(stderr, "memwalk: %s: no op goes wrong\n", a->common.trace);
+        return ERR_NONE;
+    }
+    const struct lab_fault *f = &first.fault;
+    fprintf(stderr, "memwalk: %s:%" PRIu32 ": op %" PRIu64 ": %s: %s\n", a->common.trace, f->line,
+            f->op, lab_check_name[f->what], f->text);
+    a->common.has_op = true;
+    a->common.op = f->op;
+    return ERR_NONE;
+}
+
 static int show(struct view_args *a, const struct trace *trace)
 {
     struct error error;
     struct config config;
-    if (cli_configure(&a->common, &trace->header, &config, &error))
+    if (cli_configure(&a->common, &trace->header, &config, &error) ||
+        (a->at_error && find_error(a, trace, &config, &error)))
         return cli_fail(&error);
     if (a->common.has_op && a->common.op > trace->count) {
         error_set(&error, ERR_VALUE, NULL, 0, "--op", "the trace has %zu ops", trace->count);
