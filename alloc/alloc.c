@@ -50,7 +50,31 @@ const char *const misuse_name[MISUSE_KINDS] = {
     [MISUSE_REUSED] = "id used twice",
     [MISUSE_ABORT] = "aborted",
     [MISUSE_NO_MEMORY] = "no memory for the books",
+    [MISUSE_OVERFLOW] = "overflow into the neighbour",
+    [MISUSE_UNDERFLOW] = "underflow before the block",
+    [MISUSE_REALLOC] = "realloc of a dead block",
+    [MISUSE_ALIGNMENT] = "wrong alignment",
 };
+
+const char *misuse_other(uint64_t what)
+{
+    switch ((enum misuse)what) {
+    case MISUSE_DOUBLE_FREE:
+    case MISUSE_DEAD:
+    case MISUSE_REALLOC:
+        return "freed by";
+    case MISUSE_OVERFLOW:
+    case MISUSE_UNDERFLOW:
+        return "the bytes belong to the block of";
+    case MISUSE_FOREIGN:
+    case MISUSE_OUTSIDE:
+    case MISUSE_CORRUPT:
+    case MISUSE_REUSED:
+        return "allocated by";
+    default:
+        return "the other op concerned is";
+    }
+}
 
 /* ---- life ---- */
 

@@ -83,15 +83,21 @@ enum misuse {
     MISUSE_FOREIGN,   /* not a pointer that this heap gave out */
     MISUSE_CORRUPT,   /* a header does not make sense: somebody wrote over it */
     MISUSE_DEAD,      /* the trace works on a block that is gone */
-    MISUSE_OUTSIDE,   /* the trace works beyond the block's end */
+    MISUSE_OUTSIDE,   /* the trace works beyond the block's end, in bytes that nobody uses */
     MISUSE_SEGV,      /* the program got SIGSEGV */
     MISUSE_KILLED,    /* the process was killed, or has ended */
     MISUSE_REUSED,    /* the trace gives an id that is still live to a new block */
     MISUSE_ABORT,     /* the allocator saw that something is wrong and ended the program: SIGABRT */
     MISUSE_NO_MEMORY, /* the simulator itself has no memory for its books */
+    MISUSE_OVERFLOW,  /* the trace works beyond the end of the block's chunk: in its neighbour */
+    MISUSE_UNDERFLOW, /* the trace works before the block's start: in its header or neighbour */
+    MISUSE_REALLOC,   /* realloc of a block that is gone */
+    MISUSE_ALIGNMENT, /* an alignment that is no power of two, or too small for the call */
     MISUSE_KINDS
 };
 extern const char *const misuse_name[MISUSE_KINDS];
+/* What the other op of a mistake did: "freed by", "allocated by", … */
+const char *misuse_other(uint64_t what);
 
 /* What the allocator tells about the block that it just gave out. */
 struct heap_given {

@@ -248,8 +248,9 @@ SAY(op_error)
     say(t, "Wrong: %s", name_in(misuse_name, MISUSE_KINDS, e->what));
     if (e->pointer)
         say(t, " at 0x%llx", LLU(e->pointer));
+    const char *did = misuse_other(e->what);
     if (e->other_op)
-        say(t, "; the other op concerned is op %llu", LLU(e->other_op));
+        say(t, "; %s op %llu", did, LLU(e->other_op));
     say(t, ".");
 }
 

@@ -78,8 +78,9 @@ struct replay_counters {
     uint64_t ops;
     uint64_t by_kind[OP_COUNT];
     uint64_t errors[MISUSE_KINDS];
-    uint64_t bytes_read, bytes_written; /* by the program's own ops */
-    cycles_t cycles_program;            /* instructions outside memory: alloc.call_cycles … */
+    uint64_t bytes_read, bytes_written;   /* by the program's own ops */
+    uint64_t leaked_blocks, leaked_bytes; /* live when their process ended, so far */
+    cycles_t cycles_program;              /* instructions outside memory: alloc.call_cycles … */
     cycles_t cycles_heap; /* calls of the malloc family, with all that happens below them */
     uint64_t own_misses, own_walks, own_faults; /* first-level dTLB misses, walks and page faults of
                                                    the allocator's accesses to its own words */

@@ -88,6 +88,18 @@ static uint64_t product(uint64_t a, uint64_t b)
     return a && b > UINT64_MAX / a ? UINT64_MAX : a * b;
 }
 
+/* C and POSIX want a power of two; posix_memalign, at least the size of a pointer. What the
+ * allocator then does is its own matter: glibc rounds up. */
+static void check_alignment(const struct task *t)
+{
+    uint64_t alignment = t->op->v[1];
+    bool aligned = t->op->kind == OP_memalign || t->op->kind == OP_aligned_alloc ||
+                   t->op->kind == OP_posix_memalign;
+    bool small = t->op->kind == OP_posix_memalign && alignment < sizeof(va_t);
+    if (aligned && (!is_pow2(alignment) || small))
+        complain(t, MISUSE_ALIGNMENT, alignment, 0);
+}
+
 static va_t allocate(const struct task *t)
 {
     const struct op *op = t->op;
@@ -117,6 +129,7 @@ static va_t allocate(const struct task *t)
 static int64_t do_allocate(const struct task *t)
 {
     uint64_t size = t->op->kind == OP_calloc ? product(t->op->v[0], t->op->v[1]) : t->op->v[0];
+    check_alignment(t);
     va_t p = allocate(t);
     check_heap(t, 0);
     bind(t, p, size);
@@ -160,9 +173,21 @@ static int64_t do_free(const struct task *t)
     return 0;
 }
 
+/* realloc of a stale pointer is told, and then makes a new block: another one may live where it
+ * points. */
+static void check_realloc(const struct task *t)
+{
+    const struct gone_block *gone = NULL;
+    if (t->op->id && !block_find(t->m, t->p->pid, t->op->id))
+        gone = block_gone(t->m, t->p->pid, t->op->id);
+    if (gone && gone->start)
+        complain(t, MISUSE_REALLOC, gone->start, gone->op);
+}
+
 static int64_t do_realloc(const struct task *t)
 {
     const struct op *op = t->op;
+    check_realloc(t);
     bool array = op->kind == OP_reallocarray;
     uint64_t size = array ? product(op->v[0], op->v[1]) : op->v[0];
     struct block *b = op->id ? block_find(t->m, t->p->pid, op->id) : NULL;
@@ -237,6 +262,38 @@ static int64_t move(const struct task *t, va_t to, va_t from, uint64_t n)
     return (int64_t)n;
 }
 
+struct neighbour {
+    const struct task *t;
+    va_t start, end; /* what was accessed */
+    va_t own;        /* the block that it should have been */
+    uint64_t op;     /* of the first live block that was hit; 0: none */
+};
+
+static void look_for_neighbour(void *ctx, const struct block_info *b)
+{
+    struct neighbour *n = ctx;
+    if (b->pid == n->t->p->pid && b->start && b->start != n->own && !n->op && b->start < n->end &&
+        n->start < b->start + b->size)
+        n->op = b->op;
+}
+
+/* [off, off + len) is not all inside the block: whose bytes are they? */
+static void complain_outside(const struct task *t, const struct block_info *info, uint64_t off,
+                             uint64_t len)
+{
+    struct heap_block b;
+    bool known = t->p->heap && heap_block(t->p->heap, info->start, &b);
+    va_t end = known ? b.chunk + b.size : info->start + info->size;
+    struct neighbour n = {t, info->start + off, info->start + off + len, info->start, 0};
+    enum misuse what = MISUSE_OUTSIDE;
+    if (off >> 63)
+        what = MISUSE_UNDERFLOW;
+    else if (n.end > end || n.end < n.start)
+        what = MISUSE_OVERFLOW;
+    block_each(t->m, look_for_neighbour, &n);
+    complain(t, what, n.start, n.op ? n.op : info->op);
+}
+
 /* The address of [off, off + len) in a block. A dead block's old address is used, as a dangling
  * pointer would; false: the id never was a block, or stands for NULL. */
 static bool block_place(const struct task *t, uint64_t id, uint64_t off, uint64_t len, va_t *va)
@@ -247,7 +304,7 @@ static bool block_place(const struct task *t, uint64_t id, uint64_t off, uint64_
         block_get(b, &info);
     if (b && info.start) {
         if (off > info.size || len > info.size - off)
-            complain(t, MISUSE_OUTSIDE, info.start + off, info.op);
+            complain_outside(t, &info, off, len);
         *va = info.start + off;
         return true;
     }
@@ -334,8 +391,19 @@ static int64_t do_fork(const struct task *t)
     return result ? result : (int64_t)t->op->v[0];
 }
 
+static void count_leak(void *ctx, const struct block_info *b)
+{
+    const struct task *t = ctx;
+    if (b->pid != t->p->pid || !b->start)
+        return;
+    t->m->counters.leaked_blocks++;
+    t->m->counters.leaked_bytes += b->size;
+}
+
 static int64_t do_exit(const struct task *t)
 {
+    struct task leaving = *t;
+    block_each(t->m, count_leak, &leaving);
     machine_exit(t->m, t->p);
     return 0;
 }

@@ -210,7 +210,8 @@ static bool harms(const struct op *op, uint64_t misuses)
 static uint64_t misuses(const struct sim *s)
 {
     const uint64_t *errors = inspect_replay(s)->errors;
-    return errors[MISUSE_OUTSIDE] + errors[MISUSE_DEAD];
+    return errors[MISUSE_OUTSIDE] + errors[MISUSE_OVERFLOW] + errors[MISUSE_UNDERFLOW] +
+           errors[MISUSE_DEAD];
 }
 
 static void check_machine(const struct sim *s, bool harmed)

@@ -21,12 +21,12 @@
 #define MISUSE_SHOWN 20
 #define TICK_OPS     4096
 
-enum { KEY_COMPARE = 0x600, KEY_PLOT, KEY_LOG, KEY_EVENTS, KEY_CHECK };
+enum { KEY_COMPARE = 0x600, KEY_PLOT, KEY_LOG, KEY_EVENTS, KEY_CHECK, KEY_LEAKS, KEY_STRICT };
 
 struct run_options {
     struct cli_options common;
     const char *compare, *plot, *log, *events;
-    bool check;
+    bool check, leaks, strict;
 };
 
 static const struct argp_option options[] = {
@@ -42,6 +42,12 @@ static const struct argp_option options[] = {
     {"log", KEY_LOG, "FILE", 0, "Write every event as a line of JSON (.gz and .zst compress)", 4},
     {"events", KEY_EVENTS, "LIST", 0,
      "Log only these events or families (tlb,fault); see 'memwalk events'", 4},
+    {"leaks", KEY_LEAKS, 0, 0,
+     "Tell what was never freed: the largest blocks that live at the end, with the op that made "
+     "them",
+     4},
+    {"strict", KEY_STRICT, 0, 0,
+     "Exit with status 1 where the program makes a mistake, or, with --leaks, leaks", 4},
     {"check", KEY_CHECK, 0, 0, "Hold all layers against each other after every op (slow)", 4},
     {0},
 };
@@ -64,6 +70,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_CHECK:
         o->check = true;
+        return 0;
+    case KEY_LEAKS:
+        o->leaks = true;
+        return 0;
+    case KEY_STRICT:
+        o->strict = true;
         return 0;
     case ARGP_KEY_INIT:
         for (unsigned i = 0; i < 2; i++)
@@ -236,9 +248,9 @@ static void print_misuses(const struct run *r)
     for (uint64_t i = 0; i < min_u64(r->misuses, MISUSE_SHOWN); i++) {
         const struct misuse_note *n = &r->note[i];
         const struct mistake *m = &n->mistake;
-        char other[64] = "";
+        char other[96] = "";
         if (m->other_op)
-            snprintf(other, sizeof(other), "; see op %" PRIu64, m->other_op);
+            snprintf(other, sizeof(other), "; %s op %" PRIu64, misuse_other(m->what), m->other_op);
         fprintf(stderr, "memwalk: %s:%u: op %" PRIu64 ", %s: %s, pointer 0x%" PRIx64 "%s\n",
                 r->o->common.trace, n->line, m->op, n->text, misuse_name[m->what], m->pointer,
                 other);
@@ -261,10 +273,73 @@ static void json_misuses(const struct run *r, cJSON *root)
         cli_json_number(item, "op", n->mistake.op);
         cli_json_number(item, "line", n->line);
         cJSON_AddStringToObject(item, "what", misuse_name[n->mistake.what]);
+        cJSON_AddStringToObject(item, "text", n->text);
         cli_json_hex(item, "pointer", n->mistake.pointer);
         cli_json_number(item, "other_op", n->mistake.other_op);
         if (n->mistake.message)
             cJSON_AddStringToObject(item, "message", n->mistake.message);
+    }
+}
+
+/* ---- leaks ---- */
+
+#define LEAKS_SHOWN 10
+
+/* The largest blocks that live now. */
+struct leaks {
+    struct block_info block[LEAKS_SHOWN];
+    uint64_t count, bytes;
+};
+
+static void keep_leak(void *ctx, const struct block_info *b)
+{
+    struct leaks *l = ctx;
+    struct block_info at = *b;
+    if (!b->start)
+        return;
+    for (size_t i = 0; i < min_u64(l->count, LEAKS_SHOWN); i++)
+        if (l->block[i].size < at.size) {
+            struct block_info smaller = l->block[i];
+            l->block[i] = at;
+            at = smaller;
+        }
+    if (l->count < LEAKS_SHOWN)
+        l->block[l->count] = at;
+    l->count++;
+    l->bytes += b->size;
+}
+
+static void print_leaks(const struct run *r, const struct leaks *l)
+{
+    char count[32];
+    char bytes[32];
+    printf("\nNever freed: %s block%s of %s\n", cli_grouped(l->count, count),
+           l->count == 1 ? "" : "s", cli_bytes(l->bytes, bytes));
+    for (size_t i = 0; i < min_u64(l->count, LEAKS_SHOWN); i++) {
+        const struct block_info *b = &l->block[i];
+        printf("  block %" PRIu64 " of process %u: %s at 0x%" PRIx64 ", allocated by op %" PRIu64
+               "\n",
+               b->id, b->pid, cli_bytes(b->size, bytes), b->start, b->op);
+    }
+    if (l->count > LEAKS_SHOWN)
+        printf("  … and %" PRIu64 " more, none of them larger\n", l->count - LEAKS_SHOWN);
+    uint64_t before = inspect_replay(r->sim)->leaked_blocks;
+    if (before)
+        printf("  and %" PRIu64 " blocks of processes that ended before\n", before);
+}
+
+static void json_leaks(const struct leaks *l, cJSON *root)
+{
+    cJSON *list = cJSON_AddArrayToObject(root, "leaked");
+    for (size_t i = 0; i < min_u64(l->count, LEAKS_SHOWN); i++) {
+        const struct block_info *b = &l->block[i];
+        cJSON *item = cJSON_CreateObject();
+        cJSON_AddItemToArray(list, item);
+        cli_json_number(item, "id", b->id);
+        cli_json_number(item, "process", b->pid);
+        cli_json_number(item, "size", b->size);
+        cli_json_hex(item, "pointer", b->start);
+        cli_json_number(item, "op", b->op);
     }
 }
 
@@ -307,17 +382,25 @@ static int print_run(struct run *r, const struct trace_header *header, struct re
         return cli_fail(e);
     print_misuses(r);
     print_wrong(r);
+    struct leaks leaks = {.count = 0};
+    inspect_each_block(r->sim, keep_leak, &leaks);
     int status = STATUS_OK;
     if (r->o->common.json) {
         cJSON *root = report_json(report);
         json_misuses(r, root);
         json_wrong(r, root);
+        if (r->o->leaks)
+            json_leaks(&leaks, root);
         cli_json_number(root, "unmet", r->unmet);
         status = cli_json_print(root);
     } else {
         report_print(report);
+        if (r->o->leaks)
+            print_leaks(r, &leaks);
     }
-    return status ? status : r->unmet ? STATUS_FAILED : STATUS_OK;
+    uint64_t leaked = leaks.count + inspect_replay(r->sim)->leaked_blocks;
+    bool wrong = r->o->strict && (r->misuses || (r->o->leaks && leaked));
+    return status ? status : r->unmet || wrong ? STATUS_FAILED : STATUS_OK;
 }
 
 static int run_single(const struct run_options *o)
