@@ -166,6 +166,7 @@ struct heap_chunk {
 struct alloc_ops {
     const char *name; /* as on the command line */
     const char *doc;  /* one line */
+    const char *bits; /* letters of the low bits of a header word, bit 0 first; NULL: none */
     size_t state_size;
     /* Large blocks are not this allocator's business: from the threshold on, and where it returns
      * 0, they get a mapping of their own (alloc/mapped.h), and none of these functions ever sees
@@ -206,6 +207,10 @@ struct alloc_ops {
      * is marked corrupt). */
     bool (*walk)(const struct heap *, void (*show)(void *ctx, const struct heap_chunk *),
                  void *ctx);
+    /* Shows the chunks of each free list in the order of its links, list by list, by user.peek only
+     * (start, size and list are filled). NULL: the order in walk is all that there is. */
+    void (*lists)(const struct heap *, void (*show)(void *ctx, const struct heap_chunk *),
+                  void *ctx);
     /* All invariants of the structure; true, or false with what is wrong in why. */
     bool (*check)(const struct heap *, char *why, size_t size);
     /* Called after a call that found damage: puts headers and lists in order again from the shadow,

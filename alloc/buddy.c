@@ -387,6 +387,22 @@ bool buddy_walk(const struct heap *h, void (*show)(void *ctx, const struct heap_
     return true;
 }
 
+void buddy_lists(const struct heap *h, void (*show)(void *ctx, const struct heap_chunk *),
+                 void *ctx)
+{
+    for (size_t i = 0; i < piece_count(h); i++) {
+        va_t arena = piece_at(h, i)->start;
+        uint64_t left = whole_size(h) / BUDDY_UNIT;
+        for (unsigned order = 0; order <= buddy_of(h)->whole; order++)
+            for (va_t at = heap_peek64(h, head_at(arena, order)); at && left--;
+                 at = heap_peek64(h, at)) {
+                struct heap_chunk c = {.start = at, .size = kind_of(h)->size(order)};
+                c.list = order_name(order);
+                show(ctx, &c);
+            }
+    }
+}
+
 /* A list: every block free, of that order, linked both ways. Counts them. */
 static const char *check_list(const struct heap *h, va_t arena, unsigned order, uint64_t *count)
 {

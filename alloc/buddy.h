@@ -41,6 +41,8 @@ va_t buddy_malloc(struct heap *, uint64_t size);
 va_t buddy_memalign(struct heap *, uint64_t alignment, uint64_t size);
 void buddy_free(struct heap *, va_t);
 bool buddy_walk(const struct heap *, void (*show)(void *ctx, const struct heap_chunk *), void *ctx);
+void buddy_lists(const struct heap *, void (*show)(void *ctx, const struct heap_chunk *),
+                 void *ctx);
 bool buddy_check(const struct heap *, char *why, size_t size);
 void buddy_mend(struct heap *);
 
@@ -48,7 +50,8 @@ void buddy_mend(struct heap *);
     {                                                                                              \
         .name = name_, .doc = doc_, .state_size = sizeof(struct buddy), .large_apart = true,       \
         .init = buddy_init, .malloc = buddy_malloc, .memalign = buddy_memalign,                    \
-        .free = buddy_free, .walk = buddy_walk, .check = buddy_check, .mend = buddy_mend,          \
+        .free = buddy_free, .walk = buddy_walk, .lists = buddy_lists, .check = buddy_check,        \
+        .mend = buddy_mend,                                                                        \
     }
 
 #endif

@@ -220,6 +220,7 @@ static void bump_mend(struct heap *h)
 const struct alloc_ops bump_ops = {
     .name = "bump",
     .doc = "moves a pointer up; free does nothing",
+    .bits = "U",
     .state_size = sizeof(struct bump),
     .init = bump_init,
     .malloc = bump_malloc,

@@ -210,6 +210,8 @@ bool freelist_trim(struct heap *, uint64_t keep);
 
 bool freelist_walk(const struct heap *, void (*show)(void *ctx, const struct heap_chunk *),
                    void *ctx);
+void freelist_lists(const struct heap *, void (*show)(void *ctx, const struct heap_chunk *),
+                    void *ctx);
 bool freelist_check(const struct heap *, char *why, size_t size);
 void freelist_mend(struct heap *);
 
@@ -231,7 +233,7 @@ int freelist_mallopt(struct heap *, int param, int64_t value);
         .malloc = freelist_malloc, .calloc = freelist_calloc, .realloc = freelist_realloc,         \
         .memalign = freelist_memalign, .free = freelist_free, .usable = freelist_usable,           \
         .trim = freelist_give_back, .mallopt = freelist_mallopt, .walk = freelist_walk,            \
-        .check = freelist_check, .mend = freelist_mend,                                            \
+        .bits = "UPMF", .lists = freelist_lists, .check = freelist_check, .mend = freelist_mend,   \
     }
 
 #endif

@@ -57,6 +57,22 @@ bool freelist_walk(const struct heap *h, show_fn show, void *ctx)
     return mapped_walk(h, show, ctx);
 }
 
+void freelist_lists(const struct heap *h, show_fn show, void *ctx)
+{
+    unsigned bins = fit_of(h)->bins ? fit_of(h)->bins : 1;
+    uint64_t left = freelist_of(h)->listed;
+    for (unsigned bin = 0; bin < bins; bin++) {
+        va_t head = freelist_peek_head(h, bin);
+        for (va_t at = head; at && left; left--) {
+            struct heap_chunk c = chunk_at(h, at);
+            show(ctx, &c);
+            at = heap_peek64(h, block_of(at));
+            if (at == head)
+                at = 0;
+        }
+    }
+}
+
 /* ---- check ---- */
 
 struct check {

@@ -221,6 +221,7 @@ static void region_mend(struct heap *h)
 const struct alloc_ops region_ops = {
     .name = "arena",
     .doc = "regions: a pointer moves up, and a region is freed when its last block dies",
+    .bits = "U",
     .state_size = sizeof(struct region),
     .large_apart = true,
     .init = region_init,

@@ -226,6 +226,18 @@ static bool simple_check(const struct heap *h, char *why, size_t size)
     return false;
 }
 
+static void simple_lists(const struct heap *h, void (*show)(void *ctx, const struct heap_chunk *),
+                         void *ctx)
+{
+    uint64_t left = h->counters.bytes_heap_now / class_size(0);
+    for (unsigned class = 0; simple_of(h)->heads && class < CLASSES; class ++)
+        for (va_t at = heap_peek64(h, head_at(h, class)); at && left--; at = heap_peek64(h, at)) {
+            struct heap_chunk c = {.start = at, .size = class_size(class)};
+            c.list = class_name(class);
+            show(ctx, &c);
+        }
+}
+
 static void simple_mend(struct heap *h)
 {
     runs_mend(h, &simple_of(h)->runs, &user);
@@ -241,6 +253,7 @@ const struct alloc_ops simple_ops = {
     .memalign = simple_memalign,
     .free = simple_free,
     .walk = simple_walk,
+    .lists = simple_lists,
     .check = simple_check,
     .mend = simple_mend,
 };

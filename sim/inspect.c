@@ -195,6 +195,22 @@ bool inspect_chunks(const struct sim *s, uint16_t pid,
     return !h || heap_walk(h, show, ctx);
 }
 
+bool inspect_lists(const struct sim *s, uint16_t pid,
+                   void (*show)(void *ctx, const struct heap_chunk *), void *ctx)
+{
+    const struct heap *h = heap_of(s, pid);
+    if (!h || !h->ops->lists)
+        return false;
+    h->ops->lists(h, show, ctx);
+    return true;
+}
+
+const char *inspect_header_bits(const struct sim *s, uint16_t pid)
+{
+    const struct heap *h = heap_of(s, pid);
+    return h && h->ops->bits ? h->ops->bits : "";
+}
+
 size_t inspect_blocks(const struct sim *s)
 {
     return block_count(s->m);

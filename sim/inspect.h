@@ -60,6 +60,12 @@ const char *inspect_heap_policy(const struct sim *, uint16_t pid);
 bool inspect_chunks(const struct sim *, uint16_t pid,
                     void (*show)(void *ctx, const struct heap_chunk *), void *ctx);
 
+/* Every chunk of a free list, in the order of its links; false: the allocator has no such order. */
+bool inspect_lists(const struct sim *, uint16_t pid,
+                   void (*show)(void *ctx, const struct heap_chunk *), void *ctx);
+/* Letters of the low bits of a header word, bit 0 first; "": it has none. */
+const char *inspect_header_bits(const struct sim *, uint16_t pid);
+
 struct block_info {
     uint64_t id;
     uint16_t pid;

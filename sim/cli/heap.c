@@ -1,6 +1,7 @@
 /* heap.c: 'memwalk heap': the heap to scale, every chunk with its header, the free lists. */
 #include "sim/cli/cli.h"
 #include "sim/cli/look.h"
+#include "sim/stats.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -119,50 +120,125 @@ static void print_sums(const struct chunks *all, const struct alloc_counters *c)
            cli_bytes(c->bytes_requested_now, now), cli_bytes(c->bytes_heap_now, held));
 }
 
-/* Free chunks by powers of two: why a large request may fail though much is free. */
-static void print_free_sizes(const struct chunks *all)
+/* Chunks by powers of two: where the memory is, and why a large request may fail though much is
+ * free. */
+struct size_row {
+    uint64_t used, used_bytes, free, free_bytes;
+};
+
+static void count_sizes(const struct chunks *all, struct size_row row[64])
 {
-    uint64_t count[64] = {0};
-    bool any = false;
     for (size_t i = 0; i < all->count; i++) {
         const struct heap_chunk *c = &all->chunk[i];
-        if (c->used || c->top || c->corrupt || !c->size)
+        if (c->top || c->corrupt || !c->size)
             continue;
-        count[63 - __builtin_clzll((unsigned long long)c->size)]++;
-        any = true;
+        struct size_row *r = &row[63 - __builtin_clzll((unsigned long long)c->size)];
+        *(c->used ? &r->used : &r->free) += 1;
+        *(c->used ? &r->used_bytes : &r->free_bytes) += c->size;
     }
-    if (!any)
-        return;
-    printf("Free chunks by size\n");
+}
+
+static void print_sizes(const struct chunks *all)
+{
+    struct size_row row[64] = {{0}};
+    count_sizes(all, row);
+    printf("Sizes            %8s %12s %8s %12s\n", "used", "bytes", "free", "bytes");
     for (unsigned i = 0; i < 64; i++) {
-        char from[32];
-        char n[32];
-        if (count[i])
-            printf("  from %10s: %s\n", cli_bytes(UINT64_C(1) << i, from),
-                   cli_grouped(count[i], n));
+        char text[5][32];
+        if (!row[i].used && !row[i].free)
+            continue;
+        printf("  from %10s %8s %12s %8s %12s\n", cli_bytes(UINT64_C(1) << i, text[0]),
+               cli_grouped(row[i].used, text[1]), cli_bytes(row[i].used_bytes, text[2]),
+               cli_grouped(row[i].free, text[3]), cli_bytes(row[i].free_bytes, text[4]));
     }
+    printf("\n");
+}
+
+/* ---- the free lists ---- */
+
+#define LIST_LINE 5 /* chunks of one list on its line */
+
+/* One list after the other, as their chunks come. */
+struct list_lines {
+    const char *name;
+    uint64_t count, bytes;
+    char line[LIST_LINE * 24 + 8];
+    size_t used;
+    bool any;
+};
+
+static void end_list(struct list_lines *l)
+{
+    char bytes[32];
+    if (l->name)
+        printf("  %-16s %6" PRIu64 " of %10s %s%s\n", l->name, l->count, cli_bytes(l->bytes, bytes),
+               l->line, l->count > LIST_LINE ? " …" : "");
+    l->name = NULL;
+    l->count = l->bytes = l->used = 0;
+    l->line[0] = '\0';
+}
+
+static void add_to_list(void *ctx, const struct heap_chunk *c)
+{
+    struct list_lines *l = ctx;
+    if (!l->any)
+        printf("Free lists, in order\n");
+    l->any = true;
+    if (l->name && strcmp(l->name, c->list) != 0)
+        end_list(l);
+    l->name = c->list;
+    l->bytes += c->size;
+    if (l->count++ < LIST_LINE)
+        l->used +=
+            (size_t)snprintf(l->line + l->used, sizeof(l->line) - l->used, " 0x%" PRIx64, c->start);
+}
+
+static void print_lists(const struct look *look)
+{
+    struct list_lines l = {.name = NULL};
+    if (!inspect_lists(look->session.sim, look->process.pid, add_to_list, &l) || !l.any)
+        return;
+    end_list(&l);
     printf("\n");
 }
 
 /* ---- one by one ---- */
 
-static void print_chunk(const struct heap_chunk *c)
+/* "112 U P": the size and the bits that a header word says. */
+static const char *header_text(const struct heap_chunk *c, const char *bits, char *text)
+{
+    size_t at = 0;
+    text[0] = '\0';
+    size_t n = strlen(bits);
+    if (!n || !c->header)
+        return text;
+    uint64_t mask = n > 3 ? 15 : 7;
+    at += (size_t)snprintf(text, 40, " = %" PRIu64, c->header & ~mask);
+    for (size_t i = 0; i < n; i++)
+        if (c->header >> i & 1)
+            at += (size_t)snprintf(text + at, 40 - at, " %c", bits[i]);
+    return text;
+}
+
+static void print_chunk(const struct heap_chunk *c, const char *bits)
 {
     char size[32];
+    char header[40];
     printf("  0x%-14" PRIx64 " %12s  %-8s", c->start, cli_grouped(c->size, size), state_of(c));
     if (c->used)
         printf(" block 0x%-14" PRIx64 " usable %-9" PRIu64, c->block, c->usable);
     else
         printf(" %-41s", c->list ? c->list : "");
-    printf(" header 0x%" PRIx64 "\n", c->header);
+    printf(" header 0x%" PRIx64 "%s\n", c->header, header_text(c, bits, header));
 }
 
 static void print_chunks(const struct look *look, const struct chunks *all)
 {
+    const char *bits = inspect_header_bits(look->session.sim, look->process.pid);
     size_t shown = look->all ? all->count : min_u64(all->count, LIST_MAX);
     printf("  %-16s %12s  %s\n", "chunk", "bytes", "state");
     for (size_t i = 0; i < shown; i++)
-        print_chunk(&all->chunk[i]);
+        print_chunk(&all->chunk[i], bits);
     if (shown < all->count)
         printf("  … and %zu more (--all shows them)\n", all->count - shown);
 }
@@ -205,17 +281,91 @@ static int print_text(const struct look *look, const struct chunks *all, bool ad
     }
     print_strip(all);
     print_sums(all, c);
-    print_free_sizes(all);
+    print_sizes(all);
+    print_lists(look);
     print_chunks(look, all);
     if (!adds_up)
         printf("\n  The headers do not add up behind the last chunk: somebody wrote over one.\n");
     return STATUS_OK;
 }
 
+/* ---- over time ---- */
+
+#define TIME_LINES 20
+
+static void shape(void *ctx, const struct heap_chunk *c)
+{
+    struct heap_shape *h = ctx;
+    if (c->used) {
+        h->used += c->size;
+        return;
+    }
+    h->free += c->size;
+    h->largest = max_u64(h->largest, c->size);
+}
+
+/* One moment of the heap, as a line or an object. */
+static void print_moment(const struct look *look, const struct sim *s, cJSON *list)
+{
+    struct heap_shape h = {0};
+    const struct alloc_counters *c = inspect_heap(s, look->process.pid);
+    static const struct alloc_counters none;
+    c = c ? c : &none;
+    inspect_chunks(s, look->process.pid, shape, &h);
+    double internal = h.used ? 1 - (double)c->bytes_requested_now / (double)h.used : 0;
+    double external = h.free ? 1 - (double)h.largest / (double)h.free : 0;
+    uint64_t op = inspect_replay(s)->ops;
+    char text[5][32];
+    if (!list) {
+        printf("%12s %10s %10s %10s %10s %9.1f %% %8.1f %%\n", cli_grouped(op, text[0]),
+               cli_bytes(c->bytes_requested_now, text[1]), cli_bytes(h.used, text[2]),
+               cli_bytes(h.free, text[3]), cli_bytes(c->bytes_heap_now, text[4]), 100 * internal,
+               100 * external);
+        return;
+    }
+    cJSON *item = cJSON_CreateObject();
+    cJSON_AddItemToArray(list, item);
+    cli_json_number(item, "op", op);
+    cli_json_number(item, "payload", c->bytes_requested_now);
+    cli_json_number(item, "used", h.used);
+    cli_json_number(item, "free", h.free);
+    cli_json_number(item, "held", c->bytes_heap_now);
+    cJSON_AddNumberToObject(item, "internal", internal);
+    cJSON_AddNumberToObject(item, "external", external);
+}
+
+/* Runs the trace once more, from its start, to the moment that is looked at. */
+static int print_over_time(const struct look *look)
+{
+    struct error e = {0};
+    struct sim *s;
+    struct sim_options o = {.config = &look->session.config, .trace = look->session.trace};
+    uint64_t end = inspect_replay(look->session.sim)->ops;
+    uint64_t every = max_u64(1, end / TIME_LINES);
+    cJSON *root = look->options.json ? look_json(look) : NULL;
+    cJSON *list = root ? cJSON_AddArrayToObject(root, "over_time") : NULL;
+    if (sim_open(&s, &o, &e))
+        return cli_fail(&e);
+    if (!root)
+        printf("%12s %10s %10s %10s %10s %11s %10s\n", "op", "payload", "used", "free", "held",
+               "internal", "external");
+    int more = 1;
+    for (uint64_t op = 1; op <= end && (more = sim_step(s, &e)) == 1; op++)
+        if (op % every == 0 || op == end)
+            print_moment(look, s, list);
+    sim_close(s);
+    if (more == 1 && root)
+        return cli_json_print(root);
+    cJSON_Delete(root);
+    return more == 1 ? STATUS_OK : cli_fail(&e);
+}
+
 static int print(struct look *look)
 {
     struct chunks all = {0};
     struct error e;
+    if (look->over_time)
+        return print_over_time(look);
     bool adds_up = inspect_chunks(look->session.sim, look->process.pid, keep, &all);
     int status;
     if (all.no_memory) {
@@ -232,9 +382,9 @@ static int print(struct look *look)
 
 int cli_heap(int argc, char **argv)
 {
-    struct look look = {0};
+    struct look look = {.is_heap = true};
     return look_run(&look, "memwalk heap",
-                    "Show the heap of a process to scale, every chunk with its header, and the "
-                    "free ones by size and list, at any moment of a trace.",
+                    "Show the heap of a process to scale, every chunk with its header decoded, "
+                    "sizes and free lists in order, at any moment of a trace or over time.",
                     argc, argv, print);
 }

@@ -4,10 +4,17 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { KEY_ACCESS = 0x400, KEY_ALL, KEY_OUT, KEY_CPL, KEY_COLD };
+enum { KEY_ACCESS = 0x400, KEY_ALL, KEY_OUT, KEY_CPL, KEY_COLD, KEY_OVER_TIME };
 
 static const struct argp_option options[] = {
     {"all", KEY_ALL, 0, 0, "Leave nothing out, however long it gets", 2},
+    {0},
+};
+
+static const struct argp_option heap_options[] = {
+    {"all", KEY_ALL, 0, 0, "Leave nothing out, however long it gets", 2},
+    {"over-time", KEY_OVER_TIME, 0, 0,
+     "Show how the heap and its fragmentation became so: a line for each part of the trace", 2},
     {0},
 };
 
@@ -42,6 +49,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_ALL:
         look->all = true;
+        return 0;
+    case KEY_OVER_TIME:
+        look->over_time = true;
         return 0;
     case KEY_ACCESS:
         take_access(look, arg, state);
@@ -91,6 +101,7 @@ int look_run(struct look *look, const char *command, const char *doc, int argc, 
 {
     const struct argp argp = {
         .options = look->wants_address ? address_options
+                   : look->is_heap     ? heap_options
                    : look->path_doc    ? path_options
                                        : options,
         .parser = parse,

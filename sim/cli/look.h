@@ -19,6 +19,8 @@ struct look {
     bool supervisor; /* --cpl=0 */
     bool cold;       /* --cold */
     bool all;        /* --all: nothing left out */
+    bool is_heap;    /* set by the command: it has --over-time */
+    bool over_time;  /* --over-time */
     struct cli_session session;
     struct process_info process;
 };
