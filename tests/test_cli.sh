@@ -108,7 +108,7 @@ grep -qF "$tmp/t.json:1: expect: faults.minor" "$tmp/err" &&
     grep -qF "$tmp/t.json:2: expect: tlb.l1d.misses" "$tmp/err" &&
     grep -qF "$tmp/t.json:5" "$tmp/err" && ! grep -q walks "$tmp/err"
 verdict "they are named with file and line, the others are not" $?
-expect "misuse is told with both ops" 0 "see op 10" "$memwalk" run traces/lesson-misuse.json
+expect "misuse is told with both ops" 0 "freed by op 10" "$memwalk" run traces/lesson-misuse.json
 
 # ---- the log ----
 
