@@ -204,16 +204,17 @@ static void print_lists(const struct look *look)
 
 /* ---- one by one ---- */
 
-/* "112 U P": the size and the bits that a header word says. */
+/* " U P": the bits that a header word says, and its size where that is not the chunk's. */
 static const char *header_text(const struct heap_chunk *c, const char *bits, char *text)
 {
     size_t at = 0;
-    text[0] = '\0';
     size_t n = strlen(bits);
+    uint64_t size = c->header & ~UINT64_C(15);
+    text[0] = '\0';
     if (!n || !c->header)
         return text;
-    uint64_t mask = n > 3 ? 15 : 7;
-    at += (size_t)snprintf(text, 40, " = %" PRIu64, c->header & ~mask);
+    if (size != c->size)
+        at += (size_t)snprintf(text, 40, " = %" PRIu64, size);
     for (size_t i = 0; i < n; i++)
         if (c->header >> i & 1)
             at += (size_t)snprintf(text + at, 40 - at, " %c", bits[i]);
@@ -229,14 +230,14 @@ static void print_chunk(const struct heap_chunk *c, const char *bits)
         printf(" block 0x%-14" PRIx64 " usable %-9" PRIu64, c->block, c->usable);
     else
         printf(" %-41s", c->list ? c->list : "");
-    printf(" header 0x%" PRIx64 "%s\n", c->header, header_text(c, bits, header));
+    printf(" 0x%" PRIx64 "%s\n", c->header, header_text(c, bits, header));
 }
 
 static void print_chunks(const struct look *look, const struct chunks *all)
 {
     const char *bits = inspect_header_bits(look->session.sim, look->process.pid);
     size_t shown = look->all ? all->count : min_u64(all->count, LIST_MAX);
-    printf("  %-16s %12s  %s\n", "chunk", "bytes", "state");
+    printf("  %-16s %12s  %-49s %s\n", "chunk", "bytes", "state", "header");
     for (size_t i = 0; i < shown; i++)
         print_chunk(&all->chunk[i], bits);
     if (shown < all->count)
