@@ -456,6 +456,12 @@ va_t heap_reallocarray(struct heap *h, va_t p, uint64_t count, uint64_t size)
     return hand_out(h, 0, 0);
 }
 
+static void refuse(struct heap *h)
+{
+    if (h->ops->refused && !h->over)
+        h->ops->refused(h);
+}
+
 va_t heap_memalign(struct heap *h, uint64_t alignment, uint64_t size)
 {
     call_begin(h);
@@ -463,6 +469,7 @@ va_t heap_memalign(struct heap *h, uint64_t alignment, uint64_t size)
     /* glibc rounds a senseless alignment up instead of refusing it; so do we, for every allocator,
      * because recorded programs rely on it. Beyond 2^63 there is nothing to round up to. */
     if (alignment > (uint64_t)1 << 63) {
+        refuse(h);
         EMIT(h->env, alloc_request, .request = size, .alignment = alignment);
         return hand_out(h, 0, 0);
     }
@@ -476,6 +483,7 @@ int heap_posix_memalign(struct heap *h, va_t *p, uint64_t alignment, uint64_t si
 {
     if (!is_pow2(alignment) || alignment % sizeof(va_t) != 0) {
         call_begin(h);
+        refuse(h);
         return LX_EINVAL;
     }
     va_t block = heap_memalign(h, alignment, size);

@@ -198,6 +198,8 @@ struct alloc_ops {
     int (*trim)(struct heap *, uint64_t pad);
     /* 1: understood, 0: not. NULL: not offered. */
     int (*mallopt)(struct heap *, int param, int64_t value);
+    /* A call came whose arguments make no sense, so it ends here. NULL: not of interest. */
+    void (*refused)(struct heap *);
     /* That thread runs from now on; ends: and it ends at once. NULL: threads make no difference. */
     void (*thread)(struct heap *, uint16_t tid, bool ends);
     /* The program itself moved the break by the C library's brk or sbrk. NULL: not of interest. */

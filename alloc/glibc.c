@@ -351,6 +351,20 @@ static uint64_t family_usable(struct heap *h, va_t block)
     return guard(h, run_usable, block, 0);
 }
 
+/* Even then the library has initialized itself. */
+static uint64_t run_refused(struct heap *h, uint64_t a, uint64_t b)
+{
+    (void)a;
+    (void)b;
+    initialize(h);
+    return 0;
+}
+
+static void family_refused(struct heap *h)
+{
+    guard(h, run_refused, 0, 0);
+}
+
 static uint64_t run_trim(struct heap *h, uint64_t pad, uint64_t unused)
 {
     int gave = 0;
@@ -421,6 +435,7 @@ const struct alloc_ops glibc_ops = {
     .usable = family_usable,
     .trim = family_trim,
     .mallopt = family_mallopt,
+    .refused = family_refused,
     .thread = family_thread,
     .moved = family_moved,
     .walk = glibc_walk,

@@ -58,9 +58,22 @@ def recorded():
                 compare(trace, f"{trace[:-len('.jsonl.gz')]}.{mode}", [f"--touch={mode}"])
 
 
+def exact_fits():
+    """Nine blocks of a size, apart from each other: two of them reach the unsorted list."""
+    sizes = [200, 24] * 9
+    ops = [{"op": "malloc", "id": 1 + i, "size": size} for i, size in enumerate(sizes)]
+    ops += [{"op": "free", "id": 1 + i} for i in range(0, 18, 2)]
+    ops += [{"op": "malloc", "id": 100 + i, "size": 200} for i in range(8)]
+    return [json.dumps(op) for op in ops]
+
+
 # The rules that need no recording: what the library is known to answer.
 RULES = [
-    # name, ops, tunables, lines of --out
+    # name, ops, tunables, the last lines of --out
+    ("the largest request that top meets", ['{"op":"malloc","id":1,"size":134472}'], "",
+     ["h+672 2 0"]),
+    ("one byte more is mapped", ['{"op":"malloc","id":1,"size":134473}'], "", ["m-135152 2 0"]),
+    ("exact fits go into the tcache, the newest comes out", exact_fits(), "", ["h+2592 0 0"]),
     ("the first block", ['{"op":"malloc","id":1,"size":24}'], "", ["h+672 1 0"]),
     ("the last freed is first", ['{"op":"malloc","id":1,"size":24}',
                                  '{"op":"malloc","id":2,"size":24}', '{"op":"free","id":1}',
@@ -73,6 +86,16 @@ RULES = [
 ]
 
 
+def first_call_refused():
+    """The library initializes itself before it looks at the arguments."""
+    with tempfile.TemporaryDirectory() as folder:
+        trace = os.path.join(folder, "rule.jsonl")
+        with open(trace, "w", encoding="utf-8") as file:
+            file.write('{"op":"posix_memalign","id":1,"alignment":0,"size":8}\n')
+        run = truth(trace, "--sys=-")
+        report("a refused call initializes", run.stdout == "0 getrandom = 8\n", run.stdout)
+
+
 def rules():
     with tempfile.TemporaryDirectory() as folder:
         trace = os.path.join(folder, "rule.jsonl")
@@ -80,7 +103,8 @@ def rules():
             with open(trace, "w", encoding="utf-8") as file:
                 file.write("\n".join(ops) + "\n")
             run = truth(trace, "--out=-", f"--tunables={tunables}")
-            report(name, run.stdout.splitlines() == lines, run.stdout + run.stderr)
+            report(name, run.stdout.splitlines()[-len(lines):] == lines,
+                   run.stdout + run.stderr)
 
 
 def differences():
@@ -157,6 +181,7 @@ def threads():
 
 def main():
     rules()
+    first_call_refused()
     aborts()
     threads()
     shipped()

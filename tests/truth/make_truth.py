@@ -50,6 +50,11 @@ def small(rng):
     return rng.randrange(1, 1100)
 
 
+def classes(rng):
+    """Few sizes, so that exact fits are found everywhere."""
+    return rng.choice((24, 100, 130, 200, 200, 500, 1000, 1100, 4000))
+
+
 def log(rng):
     return log_size(rng, 1, 300000)
 
@@ -79,6 +84,7 @@ def huge(rng):
 PROFILES = {
     "tiny": (tiny, {"malloc": 6, "free": 5, "realloc": 1}, 200, 1500),
     "small": (small, {"malloc": 6, "free": 5, "calloc": 1}, 300, 2000),
+    "classes": (classes, {"malloc": 7, "free": 6, "calloc": 1, "realloc": 0.3}, 250, 2000),
     "log": (log, {"malloc": 6, "free": 6, "realloc": 2, "calloc": 1}, 120, 1500),
     "bins": (bins, {"malloc": 8, "free": 8, "memalign": 1}, 150, 2000),
     "calloc": (bins, {"calloc": 8, "free": 7, "malloc": 2, "malloc_trim": 0.05}, 120, 1500),
