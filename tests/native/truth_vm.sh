@@ -39,12 +39,11 @@ mkdir "$work/sequences" "$work/linux"
 
 # replay TRACE PREFIX: on Linux
 replay() {
-    timeout 60 "$work/replay" "$work/stub" "$1" "$2" 2> "$work/why"
-    case $? in
-    0) return 0 ;;
-    3) grep -q ptrace "$work/why" && skip "$(cat "$work/why")" ;;
-    esac
-    echo "FAIL: $1: $(cat "$work/why")"
+    timeout 300 "$work/replay" "$work/stub" "$1" "$2" 2> "$work/why"
+    status=$?
+    ((status == 0)) && return 0
+    ((status == 3)) && grep -q ptrace "$work/why" && skip "$(cat "$work/why")"
+    echo "FAIL: $(basename "$1"): status $status (124: not done in 300 s): $(cat "$work/why")"
     return 1
 }
 
@@ -53,7 +52,7 @@ for trace in "$work"/sequences/*.jsonl; do
     name=$(basename "$trace" .jsonl)
     ops=$((ops + $(wc -l < "$trace")))
     replay "$trace" "$work/linux/$name" || { failed=$((failed + 1)) && continue; }
-    if timeout 60 "$build/memwalk" truth "$trace" --ram "$ram" --against "$work/linux/$name" > "$work/said" 2>&1; then
+    if timeout 300 "$build/memwalk" truth "$trace" --ram "$ram" --against "$work/linux/$name" > "$work/said" 2>&1; then
         equal=$((equal + 1))
         continue
     fi
