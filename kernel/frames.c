@@ -124,6 +124,7 @@ static bool join_likely(const struct frames *f, pfn_t pfn, unsigned order)
 
 void frames_give(struct frames *f, pfn_t pfn, unsigned order)
 {
+    INVARIANT(order < FRAME_ORDERS);
     INVARIANT(pfn >= f->reserved && pfn + order_frames(order) <= f->total);
     f->free += order_frames(order);
     while (order < LAST_ORDER) {

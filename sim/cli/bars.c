@@ -39,7 +39,8 @@ static const struct {
 static void draw_panel(cairo_t *c, const struct report *const *r, size_t count, size_t panel)
 {
     double x = MARGIN + (double)(panel % COLUMNS) * PANEL_W;
-    double y = TOP + (double)(panel / COLUMNS) * (TITLE_H + MARGIN + BAR_H * (double)count);
+    size_t row = panel / COLUMNS;
+    double y = TOP + (double)row * (TITLE_H + MARGIN + BAR_H * (double)count);
     size_t figure = figure_find(panels[panel].figure);
     struct figure f;
     figure_at(figure, &f);
