@@ -93,8 +93,10 @@ static void draw_hatch(const struct svg *s, const struct item *t)
 static void draw_grid(const struct svg *s, const struct item *t)
 {
     struct rect r = t->at;
+    int x = r.x + r.w / 2;
+    int y = r.y + r.h / 2;
     fprintf(s->out, "<path stroke=\"%s\" stroke-opacity=\"0.667\" d=\"M%g %dv%dM%d %gh%d\"/>\n",
-            hex(s, t->fill).text, r.x + r.w / 2 + 0.5, r.y, r.h, r.x, r.y + r.h / 2 + 0.5, r.w);
+            hex(s, t->fill).text, x + 0.5, r.y, r.h, r.x, y + 0.5, r.w);
 }
 
 static void draw_text(const struct svg *s, const struct item *t)
@@ -144,10 +146,10 @@ static void draw_triangle(const struct svg *s, const struct item *t)
 
 static void draw_disc(const struct svg *s, const struct item *t)
 {
-    double radius = t->at.w / 2;
+    int radius = t->at.w / 2;
     fprintf(
         s->out,
-        "<circle cx=\"%g\" cy=\"%g\" r=\"%g\" fill=\"%s\" stroke=\"%s\" stroke-width=\"%d\"/>\n",
+        "<circle cx=\"%d\" cy=\"%d\" r=\"%g\" fill=\"%s\" stroke=\"%s\" stroke-width=\"%d\"/>\n",
         t->at.x + radius, t->at.y + radius, radius - t->edge_px / 2.0, hex(s, t->fill).text,
         hex(s, t->edge).text, t->edge_px);
 }

@@ -32,8 +32,6 @@ struct film {
     struct progress progress;
 };
 
-extern char **environ;
-
 /* ---- options ---- */
 
 static const struct argp_option options[] = {
@@ -257,6 +255,7 @@ static enum err film(struct film *f, const struct trace *trace, struct error *e)
     f->viz.name = trace->header.name;
     f->viz.command = "";
     err = shoot(f, format, part, e);
+    f->viz.config = NULL; /* it ends here */
     free(part);
     return err;
 }
