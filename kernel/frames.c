@@ -145,7 +145,7 @@ static void give_range(struct frames *f, pfn_t start, pfn_t end)
 {
     while (start < end) {
         unsigned order = LAST_ORDER;
-        while ((start & (order_frames(order) - 1)) || start + order_frames(order) > end)
+        while (order && ((start & (order_frames(order) - 1)) || start + order_frames(order) > end))
             order--;
         f->free += order_frames(order);
         block_add(f, start, order, true);

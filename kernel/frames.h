@@ -33,13 +33,23 @@ struct frame {
     bool joined;   /* one of 512 that were taken together and not split up since (Linux: a folio) */
     bool head;     /* the first of 512 frames that are to be given back together */
     bool spare;    /* of a table: empty, kept for the splitting of a huge page */
-    /* Of a page: which entries map it (rmap.h). */
+    uint8_t block; /* of the first frame of a free block: its order + 1; 0: none begins here */
+    uint32_t slot; /* of a page: swap slot that holds the same, + 1; 0: none */
+    /* Of a page: which entries map it (rmap.h), and which object holds it. */
     uint64_t mapping;       /* one of them */
     struct mappings *other; /* the rest */
-    /* Of a free block, in its first frame. next also links the spare tables of a table of level 2,
-     * from that one on. */
-    uint8_t block;       /* its order + 1; 0: no block begins here */
-    uint32_t next, prev; /* in the list of its order: frame number + 1, 0: none */
+    struct object *object;  /* NULL: none, or index does not fit: then the page stays */
+    union {
+        struct {
+            uint32_t index;  /* page number in the object */
+            uint32_t pinned; /* the last access that it must stay for */
+        };
+        /* Of a free block, in its first frame: its neighbours in the list of its order, frame
+         * numbers + 1, 0: none. next also links the spare tables of a table of level 2. */
+        struct {
+            uint32_t next, prev;
+        };
+    };
 };
 
 struct frame_chunk {

@@ -4,7 +4,9 @@
 
 #include "kernel/pgtable.h"
 #include "kernel/process.h"
+#include "kernel/reclaim.h"
 #include "kernel/rmap.h"
+#include "kernel/swap.h"
 #include "sim/base/arena.h"
 #include "sim/base/check.h"
 
@@ -38,16 +40,18 @@ static void count_taken(struct kernel *k, enum frame_use use, uint64_t frames)
     c->frames_allocated += frames;
     c->frames_data += holds_data(use) ? frames : 0;
     c->frames_data_peak = max_u64(c->frames_data_peak, c->frames_data);
+    k->frames_of[use] += frames;
     c->frames_peak = max_u64(c->frames_peak, k->frames->total - k->frames->free);
 }
 
 pfn_t frame_get(struct kernel *k, enum frame_use use, uint16_t pid, va_t va)
 {
-    pfn_t pfn = frames_take(k->frames, 0);
+    pfn_t pfn = reclaim_allows(k, use, 1) ? frames_take(k->frames, 0) : PFN_NONE;
     if (pfn == PFN_NONE)
         return PFN_NONE;
     *frames_at(k->frames, pfn) = (struct frame){.va = va, .pid = pid, .use = (uint8_t)use};
     count_taken(k, use, 1);
+    reclaim_resident(k, pfn);
     EMIT(k->env, frame_alloc, .pfn = pfn, .use = use, .va = va, .free = k->frames->free);
     return pfn;
 }
@@ -60,6 +64,10 @@ void frame_put(struct kernel *k, pfn_t pfn)
     struct frame *frame = frames_at(k->frames, pfn);
     INVARIANT(frame->use != FRAME_FREE && frame->use != FRAME_RESERVED && frame->refs == 0);
     k->counters.frames_data -= holds_data(frame->use);
+    if (frame->slot)
+        swap_uncache(k, pfn);
+    reclaim_gone(k, pfn);
+    k->frames_of[frame->use]--;
     *frame = (struct frame){.use = FRAME_FREE};
     frames_give(k->frames, pfn, 0);
     k->counters.frames_freed++;
@@ -84,12 +92,15 @@ void frame_zero_late(struct kernel *k, struct cpu *cpu)
 
 pfn_t frames_get_huge(struct kernel *k, enum frame_use use, uint16_t pid, va_t va)
 {
-    pfn_t pfn = frames_take(k->frames, HUGE_ORDER);
+    bool allowed = reclaim_allows(k, use, TABLE_ENTRIES);
+    pfn_t pfn = allowed ? frames_take(k->frames, HUGE_ORDER) : PFN_NONE;
     if (pfn == PFN_NONE)
         return PFN_NONE;
-    for (unsigned i = 0; i < TABLE_ENTRIES; i++)
+    for (unsigned i = 0; i < TABLE_ENTRIES; i++) {
         *frames_at(k->frames, pfn + i) = (struct frame){
             .va = va + i * PAGE_SIZE, .pid = pid, .use = (uint8_t)use, .joined = use == FRAME_ANON};
+        reclaim_resident(k, pfn + i);
+    }
     count_taken(k, use, TABLE_ENTRIES);
     EMIT(k->env, huge_alloc, .pfn = pfn, .use = use, .va = va, .free = k->frames->free);
     return pfn;
@@ -98,8 +109,10 @@ pfn_t frames_get_huge(struct kernel *k, enum frame_use use, uint16_t pid, va_t v
 void frames_put_huge(struct kernel *k, pfn_t pfn)
 {
     k->counters.frames_data -= holds_data(frames_at(k->frames, pfn)->use) ? TABLE_ENTRIES : 0;
+    k->frames_of[frames_at(k->frames, pfn)->use] -= TABLE_ENTRIES;
     for (unsigned i = 0; i < TABLE_ENTRIES; i++) {
         INVARIANT(frames_at(k->frames, pfn + i)->refs == 0);
+        reclaim_gone(k, pfn + i);
         *frames_at(k->frames, pfn + i) = (struct frame){.use = FRAME_FREE};
     }
     frames_give(k->frames, pfn, HUGE_ORDER);
@@ -141,7 +154,7 @@ static struct kernel *kernel_make(struct env *env, struct ram *ram,
     k->zero = config->reserved_frames - 1;
     k->huge_zero = PFN_NONE;
     k->frames = frames_new(env, ram_size(ram) >> PAGE_SHIFT, config->reserved_frames);
-    return k->frames ? k : NULL;
+    return k->frames && reclaim_start(k) ? k : NULL;
 }
 
 struct kernel *kernel_new(struct env *env, struct ram *ram, struct cpu *cpus, unsigned count,
@@ -198,6 +211,7 @@ bool kernel_process_at(const struct kernel *k, size_t i, struct process_info *in
         .locked = process_locked(p) >> PAGE_SHIFT,
         .huge = p->huge,
         .tables = p->tables,
+        .swapped = p->swapped,
         .faults_minor = p->faults_minor,
         .faults_major = p->faults_major,
     };
@@ -373,6 +387,27 @@ uint64_t kernel_free_blocks(const struct kernel *k, unsigned order)
     return order < FRAME_ORDERS ? k->frames->blocks[order] : 0;
 }
 
+void kernel_memory(const struct kernel *k, struct memory_info *info)
+{
+    *info = (struct memory_info){
+        .frames = k->frames->total,
+        .reserved = k->frames->reserved,
+        .free = k->frames->free,
+        .anon = k->frames_of[FRAME_ANON],
+        .shared = k->frames_of[FRAME_SHARED],
+        .tables = k->frames_of[FRAME_TABLE],
+        .limit = k->reclaim.limit,
+        .mark_min = k->reclaim.min,
+        .mark_low = k->reclaim.low,
+        .mark_high = k->reclaim.high,
+        .swap_slots = k->swap.slots,
+        .swap_made = k->swap.made,
+        .swap_used = k->swap.used,
+        .swap_peak = k->swap.peak,
+        .swap_cached = k->swap.cached,
+    };
+}
+
 int kernel_fragmentation_index(const struct kernel *k, unsigned order)
 {
     return frames_fragmentation_index(k->frames, order);
@@ -415,6 +450,8 @@ struct census {
     uint64_t resident; /* of p */
     uint64_t huge;     /* of p: entries that map 2 MiB */
     uint64_t spares;   /* of p: tables kept for their splitting */
+    uint64_t swapped;  /* entries of p that name a swap slot */
+    uint64_t pages;    /* frames that hold pages */
     uint64_t refs;     /* entries of all tables that map frames with metadata */
     uint64_t mix;      /* a sum over them that also says which frames */
 };
@@ -457,6 +494,14 @@ static bool page_check(struct census *c, va_t va, pfn_t pfn, pte_t entry)
     const struct area *a = areas_find(&c->p->areas, va);
     if (!a)
         WRONG(c, "pid %u: page %#llx is mapped outside all areas", c->p->pid, (ull)va);
+    if (pte_swapped(entry)) {
+        struct swap_info slot;
+        if (!kernel_swap_slot(c->k, pte_swap_slot(entry), &slot) || !slot.used)
+            WRONG(c, "pid %u: page %#llx names swap slot %u, which is free", c->p->pid, (ull)va,
+                  pte_swap_slot(entry));
+        c->swapped++;
+        return true;
+    }
     if (!pte_held(entry))
         return true; /* a guard */
     const struct frame *frame = frames_at(c->k->frames, pfn);
@@ -573,14 +618,16 @@ static bool areas_check(struct census *c)
 
 static bool process_check(struct census *c)
 {
-    c->tables = c->resident = c->huge = c->spares = 0;
+    c->tables = c->resident = c->huge = c->spares = c->swapped = 0;
     if (!areas_check(c))
         return false;
     if (c->p->root != PFN_NONE && !table_check(c, c->p->root, pt_levels(c->k), 0))
         return false;
-    if (c->tables != c->p->tables || c->resident != c->p->resident)
-        WRONG(c, "pid %u: %llu tables and %llu resident pages; counted %llu and %llu", c->p->pid,
-              (ull)c->tables, (ull)c->resident, (ull)c->p->tables, (ull)c->p->resident);
+    if (c->tables != c->p->tables || c->resident != c->p->resident || c->swapped != c->p->swapped)
+        WRONG(c,
+              "pid %u: %llu tables, %llu resident and %llu swapped pages; counted %llu, %llu, %llu",
+              c->p->pid, (ull)c->tables, (ull)c->resident, (ull)c->swapped, (ull)c->p->tables,
+              (ull)c->p->resident, (ull)c->p->swapped);
     if (c->huge != c->p->huge || c->spares != c->huge)
         WRONG(c, "pid %u: %llu huge pages and %llu spare tables; counted %llu", c->p->pid,
               (ull)c->huge, (ull)c->spares, (ull)c->p->huge);
@@ -601,7 +648,9 @@ static bool refs_check(struct census *c)
         refs += frame->refs;
         mix += frame->refs * mix_of(pfn);
         bool root = frame->use == FRAME_TABLE && frame->level == pt_levels(c->k);
-        if (frame->use > FRAME_RESERVED && !frame->refs && !frame->cached && !root && !frame->spare)
+        c->pages += frame->use == FRAME_ANON || frame->use == FRAME_SHARED;
+        if (frame->use > FRAME_RESERVED && !frame->refs && !frame->cached && !frame->slot &&
+            !root && !frame->spare)
             WRONG(c, "frame %#llx (%s) is lost: nothing maps it", (ull)pfn,
                   frame_use_name[frame->use]);
         if (frame->use != FRAME_TABLE && !pfn_is_zero(c->k, pfn) &&
@@ -624,5 +673,10 @@ bool kernel_check(const struct kernel *k, char *why, size_t size)
         if (!process_check(&c))
             return false;
     }
-    return refs_check(&c);
+    if (!refs_check(&c) || !swap_check(k, why, size))
+        return false;
+    if (c.pages != k->counters.frames_data)
+        WRONG(&c, "%llu frames hold pages, counted %llu", (ull)c.pages,
+              (ull)k->counters.frames_data);
+    return true;
 }

@@ -36,7 +36,7 @@ struct kernel_bugs {
     bool cow_no_count; /* a write to a shared page takes the frame without asking who else has it */
     bool publish_early; /* a new page is mapped first, and zeroed when its CPU is next in the kernel
                          */
-    bool lost_dirty; /* eviction goes by an old copy of the entry: what was written since is lost */
+    bool lost_dirty; /* eviction does not see D: what was written since a page came back is lost */
 };
 
 /* Who gets huge pages: /sys/kernel/mm/transparent_hugepage/enabled. */
@@ -63,6 +63,14 @@ struct kernel_config {
     uint64_t memlock_limit;   /* RLIMIT_MEMLOCK; 0: 8 MiB, as Linux starts with */
     uint32_t thp;             /* enum thp_mode: transparent_hugepage/enabled */
     bool five_levels;         /* of page tables (CR4.LA57), not four */
+    /* Reclaim and swap; with neither a device nor a limit nothing is ever reclaimed. */
+    uint64_t swap_bytes;     /* of the swap device; 0: none */
+    uint32_t reclaim_policy; /* index into reclaim_table */
+    uint64_t frames_limit;   /* pages of programs that may be in memory at once; 0: any number */
+    uint32_t reclaim_tick;   /* references between two ticks of the policy, > 0 */
+    uint64_t min_free;       /* vm.min_free_kbytes, in bytes; 0: as Linux computes it */
+    uint32_t swap_read_cycles, swap_write_cycles;
+    uint32_t scan_cycles; /* reclaim looks at one page */
     /* Costs. */
     uint32_t syscall_cycles;    /* entry and exit */
     uint32_t fault_cycles;      /* entry, area lookup and exit of a page fault */
@@ -130,6 +138,37 @@ extern const char *const fault_outcome_name[FAULT_OUTCOMES];
 enum fault_outcome kernel_fault(struct kernel *, struct cpu *, const struct mmu_fault *,
                                 struct lx_siginfo *info);
 
+/* Name of replacement policy number i, NULL beyond the last; and what it does. */
+const char *kernel_reclaim_name(uint64_t i);
+const char *kernel_reclaim_doc(uint64_t i);
+
+/* ---- the program's accesses: for replacement policies ---- */
+
+/* Must kernel_used be called? */
+bool kernel_hears(const struct kernel *);
+/* The access to n bytes at va by what runs on cpu is done: its pages may go again, and policies
+ * that know each reference hear of it. */
+void kernel_used(struct kernel *, struct cpu *, va_t, size_t n);
+/* watch is told each reference: the page of an access if it is not the page of the access before
+ * it. ctx and watch are the host's, so for machines that do not travel in time only. */
+void kernel_watch(struct kernel *, void (*watch)(void *ctx, uint16_t pid, va_t page), void *ctx);
+
+/* What a program will do, as a run before this one was watched. It must not change. */
+struct future {
+    void *ctx;
+    /* After so many references: how many come before the page is used again. UINT64_MAX: it is
+     * not. */
+    uint64_t (*next_use)(void *ctx, uint16_t pid, va_t page, uint64_t done);
+    /* Is reference number (from 1) to this page? */
+    bool (*agrees)(void *ctx, uint16_t pid, va_t page, uint64_t number);
+};
+/* Does the policy of this configuration need it? Then kernel_foresee must be called before the
+ * first access. */
+bool kernel_needs_future(const struct kernel_config *);
+void kernel_foresee(struct kernel *, const struct future *);
+/* Did the program do something else than was foreseen? */
+bool kernel_surprised(const struct kernel *);
+
 /* ---- inspection: copies out, changes nothing ---- */
 
 #define FRAME_ORDERS 11u /* free blocks have 2^0 to 2^10 frames */
@@ -171,11 +210,21 @@ struct process_info {
     uint64_t resident; /* pages with a frame */
     uint64_t resident_peak;
     uint64_t virtual_pages;
-    uint64_t locked; /* pages, as VmLck counts them */
-    uint64_t huge;   /* entries that map 2 MiB */
-    uint64_t tables; /* frames of its own tables, the root included, kernel half not */
+    uint64_t locked;  /* pages, as VmLck counts them */
+    uint64_t huge;    /* entries that map 2 MiB */
+    uint64_t tables;  /* frames of its own tables, the root included, kernel half not */
+    uint64_t swapped; /* pages in swap: entries that name a slot */
     uint64_t faults_minor, faults_major;
 };
+
+enum reclaim_why {
+    RECLAIM_KSWAPD, /* less than the low mark was free */
+    RECLAIM_DIRECT, /* a request found less than the min mark, or nothing */
+    RECLAIM_LIMIT,  /* reclaim.frames was reached */
+    RECLAIM_ADVICE, /* MADV_PAGEOUT */
+    RECLAIM_WHYS
+};
+extern const char *const reclaim_why_name[RECLAIM_WHYS];
 
 struct kernel_counters {
     uint64_t syscalls;
@@ -202,7 +251,14 @@ struct kernel_counters {
     cycles_t cycles_ipi_wait;   /* of the CPUs that asked; part of their call or fault */
     cycles_t cycles_ipi_handle; /* lost by those that were asked; not on the clock */
     uint64_t areas_peak, frames_peak;
+    /* Reclaim: runs and pages freed by reason; pages whose A bit was looked at; evicted in all, of
+     * them without a write; dropped because MADV_FREE had given them up. */
+    uint64_t reclaim_runs[RECLAIM_WHYS], pages_freed_by[RECLAIM_WHYS];
+    uint64_t pages_scanned, pages_evicted, pages_clean, pages_dropped;
+    uint64_t swap_reads, swap_writes;    /* transfers of the device */
+    uint64_t refaults, refault_distance; /* pages read in again; sum of evictions in between */
     cycles_t cycles_syscall, cycles_fault, cycles_switch;
+    cycles_t cycles_reclaim; /* in the background */
 };
 
 struct cpu_info {
@@ -234,6 +290,37 @@ uint64_t kernel_free_blocks(const struct kernel *, unsigned order);
 int kernel_fragmentation_index(const struct kernel *, unsigned order);
 /* Part of the free memory that is of no use for 2^order frames, in thousandths (unusable_index). */
 unsigned kernel_unusable_index(const struct kernel *, unsigned order);
+/* Memory as a whole, for /proc/meminfo and the like; all but the marks in pages. */
+struct memory_info {
+    uint64_t frames, reserved, free;
+    uint64_t anon, shared; /* frames of programs */
+    uint64_t tables;       /* frames of page tables, the kernel's own included */
+    uint64_t limit;        /* reclaim.frames, 0: none */
+    uint64_t mark_min, mark_low, mark_high;
+    uint64_t swap_slots, swap_used, swap_peak, swap_cached;
+    uint64_t swap_made; /* slots from this one on were never used */
+};
+void kernel_memory(const struct kernel *, struct memory_info *);
+
+struct swap_info {
+    bool used;
+    uint32_t refs; /* entries that name it */
+    pfn_t pfn;     /* frame that holds the same page; PFN_NONE: none */
+    bool bytes;    /* false: it holds a page of zeroes */
+};
+/* false: the device has no such slot. */
+bool kernel_swap_slot(const struct kernel *, uint64_t slot, struct swap_info *);
+/* Does the slot hold the bytes of the frame? */
+bool kernel_slot_holds(const struct kernel *, uint64_t slot, pfn_t);
+/* n bytes at va, all in one page that lies in swap; false: it does not. Changes nothing. */
+bool kernel_peek_swap(const struct kernel *, uint16_t pid, va_t, void *to, size_t n);
+/* Why did the out-of-memory killer do what it did last? In Linux's words; "": it never ran. */
+const char *kernel_oom_report(const struct kernel *);
+/* /proc/PID/oom_score_adj, -1000 (never killed) to 1000. 0, -ESRCH or -EINVAL. */
+int kernel_oom_score_adj(struct kernel *, uint16_t pid, int value);
+/* What /proc/PID/oom_score would be computed from: pages, moved by oom_score_adj. */
+int64_t kernel_oom_badness(const struct kernel *, uint16_t pid);
+
 /* The entries that map a frame, by the reverse map: number i, false beyond the last. */
 bool kernel_mapping(const struct kernel *, pfn_t, size_t i, uint16_t *pid, va_t *va);
 /* What /proc/PID/smaps tells of an area beyond its line in maps. */

@@ -4,6 +4,8 @@
  */
 #include "kernel/object.h"
 #include "kernel/pgtable.h"
+#include "kernel/reclaim.h"
+#include "kernel/swap.h"
 #include "kernel/syscalls.h"
 #include "kernel/thp.h"
 #include "kernel/trap.h"
@@ -81,6 +83,19 @@ static int64_t advise_free(struct kernel *k, struct process *p, const struct are
     return 0;
 }
 
+/* Asks reclaim to do something with each page that has an entry. */
+static int64_t advise_each(struct kernel *k, struct process *p, va_t start, va_t end,
+                           void (*ask)(struct kernel *, struct process *, va_t))
+{
+    va_t va = start;
+    while (pgtable_next(k, p, &va, end) != PFN_NONE) {
+        va_t stop = min_u64(align_down(va, HUGE_SIZE) + HUGE_SIZE, end);
+        for (; va < stop; va += PAGE_SIZE)
+            ask(k, p, va);
+    }
+    return 0;
+}
+
 /* Takes pages out of a shared object, wherever they are mapped. */
 static int64_t advise_remove(struct kernel *k, const struct area *a, va_t start, va_t end)
 {
@@ -110,12 +125,14 @@ static void page_out_shared(struct kernel *k, struct process *p, const struct ar
         object_punch(a->object, a->pgoff + ((va - a->start) >> PAGE_SHIFT), 1);
 }
 
-/* NOTE: pages that were written would need swap: they stay. */
+/* Without swap, pages that were written stay. */
 static void advise_page_out(struct kernel *k, struct process *p, const struct area *a, va_t start,
                             va_t end)
 {
-    if (!a->object) {
+    if (!a->object)
         pgtable_drop_lazy(k, p, start, end);
+    if (!a->object || k->swap.slots) {
+        advise_each(k, p, start, end, reclaim_pageout);
         return;
     }
     for (va_t va = start; pgtable_next(k, p, &va, end) != PFN_NONE; va += PAGE_SIZE)
@@ -146,12 +163,12 @@ static int64_t advise_pages(struct kernel *k, struct process *p, struct area *a,
         return locked ? -LX_EINVAL : advise_free(k, p, a, start, end);
     case LX_MADV_REMOVE:
         return advise_remove(k, a, start, end);
-    case LX_MADV_COLD: /* NOTE: there is no list of pages by age yet */
+    case LX_MADV_COLD:
         if (locked)
             return -LX_EINVAL;
         huge_cold(k, p, start, end);
         gather_flush(k, p);
-        return 0;
+        return advise_each(k, p, start, end, reclaim_cold);
     case LX_MADV_COLLAPSE:
         return huge_collapse_range(k, p, a, start, end);
     case LX_MADV_PAGEOUT:
@@ -159,13 +176,15 @@ static int64_t advise_pages(struct kernel *k, struct process *p, struct area *a,
             return -LX_EINVAL;
         advise_page_out(k, p, a, start, end);
         return 0;
+    case LX_MADV_WILLNEED:
+        return advise_each(k, p, start, end, reclaim_willneed);
     case LX_MADV_GUARD_INSTALL:
         return advise_guard(k, p, a, start, end);
     case LX_MADV_GUARD_REMOVE:
         pgtable_unguard(k, p, start, end);
         return 0;
     default:
-        return 0; /* WILLNEED: there is nothing to read in */
+        return 0;
     }
 }
 
@@ -312,6 +331,8 @@ static int page_in_core(const struct kernel *k, const struct process *p, const s
     uint64_t index = a->pgoff + ((va - a->start) >> PAGE_SHIFT);
     if (pte_held(entry) || huge_get(k, p, va))
         return 1;
+    if (pte_swapped(entry))
+        return swap_cached(k, pte_swap_slot(entry)) != PFN_NONE;
     return a->object && index < a->object->pages && object_get(a->object, index) != PFN_NONE;
 }
 

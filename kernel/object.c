@@ -2,13 +2,17 @@
 #include "kernel/object.h"
 
 #include "kernel/pgtable.h"
+#include "kernel/swap.h"
 #include "sim/base/arena.h"
 #include "sim/base/check.h"
 
 #define NODE_SHIFT 6u
 #define NODE_SLOTS 64u
 
-/* Inner nodes hold nodes; the lowest level holds frame numbers plus one, so that 0 is nothing. */
+/* Inner nodes hold nodes; the lowest level holds frame numbers plus one, so that 0 is nothing, or
+ * with the highest bit set the swap slots of pages that have no frame. */
+#define IN_SWAP ((uint64_t)1 << 63)
+
 struct node {
     union {
         struct node *node;
@@ -41,13 +45,25 @@ static unsigned slot_of(uint64_t index, unsigned level)
     return (unsigned)(index >> level * NODE_SHIFT) & (NODE_SLOTS - 1);
 }
 
-static void page_drop(struct object *o, pfn_t pfn)
+static void slot_drop(struct object *o, uint32_t slot)
 {
-    struct frame *frame = frames_at(o->kernel->frames, pfn);
-    frame->cached = false;
+    swap_count(o->kernel, slot, -1);
+    swap_release(o->kernel, slot);
+}
+
+/* What a slot of the lowest level holds goes. */
+static void page_drop(struct object *o, uint64_t held)
+{
     o->count--;
+    if (held & IN_SWAP) {
+        slot_drop(o, (uint32_t)held);
+        return;
+    }
+    struct frame *frame = frames_at(o->kernel->frames, held - 1);
+    frame->cached = false;
+    frame->object = NULL;
     if (frame->refs == 0)
-        frame_put(o->kernel, pfn);
+        frame_put(o->kernel, held - 1);
 }
 
 static void node_free(struct object *o, struct node *node, unsigned level)
@@ -58,7 +74,7 @@ static void node_free(struct object *o, struct node *node, unsigned level)
         if (level > 0)
             node_free(o, node->slot[i].node, level - 1);
         else if (node->slot[i].frame)
-            page_drop(o, node->slot[i].frame - 1);
+            page_drop(o, node->slot[i].frame);
     }
     arena_free(o->kernel->env->arena, node, sizeof(*node));
 }
@@ -90,7 +106,16 @@ static uint64_t *slot_find(struct object *o, uint64_t index, bool make)
 pfn_t object_get(struct object *o, uint64_t index)
 {
     const uint64_t *slot = slot_find(o, index, false);
-    return slot && *slot ? *slot - 1 : PFN_NONE;
+    return slot && *slot && !(*slot & IN_SWAP) ? *slot - 1 : PFN_NONE;
+}
+
+static void hold_frame(struct object *o, uint64_t index, uint64_t *slot, pfn_t pfn)
+{
+    struct frame *frame = frames_at(o->kernel->frames, pfn);
+    *slot = pfn + 1;
+    frame->cached = true;
+    frame->object = index > UINT32_MAX ? NULL : o;
+    frame->index = (uint32_t)index;
 }
 
 bool object_set(struct object *o, uint64_t index, pfn_t pfn)
@@ -99,10 +124,35 @@ bool object_set(struct object *o, uint64_t index, pfn_t pfn)
     if (!slot)
         return false;
     INVARIANT(*slot == 0);
-    *slot = pfn + 1;
-    frames_at(o->kernel->frames, pfn)->cached = true;
+    hold_frame(o, index, slot, pfn);
     o->count++;
     return true;
+}
+
+bool object_slot(struct object *o, uint64_t index, uint32_t *to)
+{
+    const uint64_t *slot = slot_find(o, index, false);
+    if (!slot || !(*slot & IN_SWAP))
+        return false;
+    *to = (uint32_t)*slot;
+    return true;
+}
+
+void object_swap_out(struct object *o, uint64_t index, uint32_t to)
+{
+    uint64_t *slot = slot_find(o, index, false);
+    struct frame *frame = frames_at(o->kernel->frames, *slot - 1);
+    frame->cached = false;
+    frame->object = NULL;
+    swap_count(o->kernel, to, 1);
+    *slot = IN_SWAP | to;
+}
+
+void object_swap_in(struct object *o, uint64_t index, pfn_t pfn)
+{
+    uint64_t *slot = slot_find(o, index, false);
+    slot_drop(o, (uint32_t)*slot);
+    hold_frame(o, index, slot, pfn);
 }
 
 void object_unmap(struct kernel *k, struct process *p, const struct object *o, uint64_t first,
@@ -123,8 +173,8 @@ void object_punch(struct object *o, uint64_t index, uint64_t n)
         uint64_t *slot = slot_find(o, i, false);
         if (!slot || !*slot)
             continue;
-        pfn_t pfn = *slot - 1;
+        uint64_t held = *slot;
         *slot = 0;
-        page_drop(o, pfn);
+        page_drop(o, held);
     }
 }

@@ -15,7 +15,7 @@ struct object {
     uint64_t number; /* its inode */
     uint32_t refs;   /* areas that show it */
     uint64_t pages;  /* its length */
-    uint64_t count;  /* pages that it holds now */
+    uint64_t count;  /* pages that it holds now, in memory or in swap */
     unsigned height; /* levels of nodes */
     struct node *root;
     struct kernel *kernel;
@@ -30,6 +30,12 @@ void object_put(struct object *);
 pfn_t object_get(struct object *, uint64_t index);
 /* Makes pfn page index. false: no memory. */
 bool object_set(struct object *, uint64_t index, pfn_t);
+/* The swap slot that holds page index; false: none. */
+bool object_slot(struct object *, uint64_t index, uint32_t *slot);
+/* Page index, which no entry maps, lies in the slot from now on. */
+void object_swap_out(struct object *, uint64_t index, uint32_t slot);
+/* Page index is in memory again. */
+void object_swap_in(struct object *, uint64_t index, pfn_t);
 /* Makes p's page tables forget pages [first, last) of the object. */
 void object_unmap(struct kernel *, struct process *p, const struct object *, uint64_t first,
                   uint64_t last);

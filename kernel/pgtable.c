@@ -4,6 +4,7 @@
 #include "kernel/pgtable.h"
 
 #include "kernel/rmap.h"
+#include "kernel/swap.h"
 #include "kernel/thp.h"
 #include "sim/base/check.h"
 
@@ -21,7 +22,9 @@ static void count_page(struct kernel *k, struct process *p, pfn_t pfn, va_t va, 
     frame->refs += (uint32_t)sign;
     if (p && !pfn_is_zero(k, pfn)) {
         p->resident += (uint64_t)(int64_t)sign;
+        p->shared += frame->use == FRAME_SHARED ? (uint64_t)(int64_t)sign : 0;
         p->resident_peak = max_u64(p->resident_peak, p->resident);
+        p->shared += frame->use == FRAME_SHARED ? (uint64_t)(int64_t)sign : 0;
         if (sign < 0)
             rmap_remove(k->env, frame, p->pid, va);
         else if (!rmap_add(k->env, frame, p->pid, va))
@@ -41,6 +44,14 @@ static void count_huge(struct kernel *k, struct process *p, pte_t entry, va_t va
         count_page(k, p, pte_pfn(entry) + i, va + i * PAGE_SIZE, sign);
 }
 
+static void count_swapped(struct kernel *k, struct process *p, pte_t entry, int sign)
+{
+    if (!p || !pte_swapped(entry))
+        return;
+    swap_count(k, pte_swap_slot(entry), sign);
+    p->swapped += (uint64_t)(int64_t)sign;
+}
+
 static void count_table(struct kernel *k, pte_t entry, int sign)
 {
     struct frame *frame = frames_at(k->frames, pte_pfn(entry));
@@ -57,6 +68,8 @@ static void count_entry(struct kernel *k, struct process *p, unsigned level, pte
         frames_at(k->frames, pte_pfn(entry))->dirty = true;
     if (level == 1 && of_program)
         count_page(k, p, pte_pfn(entry), va, sign);
+    if (level == 1)
+        count_swapped(k, p, entry, sign);
     if (level == 2 && of_program && pte_huge(entry))
         count_huge(k, p, entry, va, sign);
     if (level > 1)
@@ -240,13 +253,15 @@ static void zap_table(struct kernel *k, struct process *p, pfn_t table, va_t va,
 {
     for (; va < end; va += PAGE_SIZE) {
         pte_t entry = ram_read64(k->ram, entry_at(table, va, 1));
-        if (!entry || ((entry & PTE_GUARD) && how == ZAP_KEEP_GUARDS))
+        if (!entry || (entry == PTE_GUARD && how == ZAP_KEEP_GUARDS))
             continue;
         entry_write(k, p, table, va_index(va, 1), 0);
         if (entry & PTE_P)
             gather_page(k, va);
         if (pte_held(entry))
             gather_frame(k, p, entry);
+        if (pte_swapped(entry))
+            swap_release(k, pte_swap_slot(entry));
     }
 }
 
@@ -380,6 +395,8 @@ static struct frame *page_alone(const struct kernel *k, const struct process *p,
 static void lazy_free(struct kernel *k, struct process *p, pfn_t table, va_t va, pte_t entry)
 {
     struct frame *frame = page_alone(k, p, entry);
+    if (pte_swapped(entry))
+        zap_table(k, p, table, va, va + PAGE_SIZE, ZAP_ALL);
     if (!frame)
         return;
     frame->lazy = true;
@@ -423,7 +440,7 @@ bool pgtable_guard(struct kernel *k, struct process *p, va_t start, va_t end)
 
 static void unguard(struct kernel *k, struct process *p, pfn_t table, va_t va, pte_t entry)
 {
-    if (!pte_held(entry))
+    if (entry == PTE_GUARD)
         entry_write(k, p, table, va_index(va, 1), 0);
 }
 

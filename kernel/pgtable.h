@@ -1,9 +1,11 @@
 /* pgtable.h: page tables of a process, as entries in simulated RAM. The only writer of entries.
  *
- * Besides what the hardware knows, an entry with P = 0 can say two things, as in Linux:
+ * Besides what the hardware knows, an entry with P = 0 can say three things, as in Linux:
  *
  *   PTE_NONE   (bit 8) a frame is there, but the area allows no access (PROT_NONE)
  *   PTE_GUARD  (bit 9) no frame; any access is an error (MADV_GUARD_INSTALL)
+ *
+ * and name a swap slot (swap.h).
  */
 #ifndef MEMWALK_KERNEL_PGTABLE_H
 #define MEMWALK_KERNEL_PGTABLE_H

@@ -7,7 +7,8 @@
 #include "kernel/tlbflush.h"
 #include "kernel/vma.h"
 
-#define NAME_BYTES 16u /* as Linux's comm */
+#define OOM_REPORT_BYTES 4096u
+#define NAME_BYTES       16u /* as Linux's comm */
 
 /* One process. Its address space is its areas and its tables. */
 struct process {
@@ -27,12 +28,42 @@ struct process {
     uint64_t locked_for_ever;
     uint64_t resident, resident_peak;
     uint64_t tables;
-    uint64_t tlb_gen; /* how often a TLB had to forget something of it */
-    uint64_t cpumask; /* CPUs that have it loaded */
-    uint64_t huge;    /* entries that map 2 MiB, the huge page of zeroes too */
+    uint64_t tlb_gen;      /* how often a TLB had to forget something of it */
+    uint64_t cpumask;      /* CPUs that have it loaded */
+    uint64_t swapped;      /* entries that name a swap slot */
+    uint64_t shared;       /* of the resident pages: those of shared objects */
+    int16_t oom_score_adj; /* -1000 to 1000 */
+    uint64_t huge;         /* entries that map 2 MiB, the huge page of zeroes too */
     uint64_t faults_minor, faults_major;
     uint64_t switches; /* how often one of its threads began to run */
     struct tasks tasks;
+};
+
+/* The swap device (swap.h). */
+struct swap {
+    uint64_t slots; /* 0: there is none */
+    uint64_t made;  /* slots [0, made) were used at some time */
+    uint64_t used, peak, cached;
+    uint64_t capacity; /* of slot[] */
+    struct swap_slot *slot;
+    uint32_t free; /* the first free one of those made, + 1; 0: none */
+};
+
+/* Reclaim (reclaim.h). */
+struct reclaim {
+    const struct reclaim_ops *ops; /* NULL: nothing is ever reclaimed */
+    void *state;                   /* the policy's */
+    uint64_t limit;                /* pages that may be in memory; 0: any number */
+    uint64_t min, low, high;       /* free frames: the watermarks */
+    uint64_t failures;             /* runs in a row that freed nothing */
+    uint64_t age;                  /* pages evicted so far */
+    uint64_t position;             /* references so far */
+    uint64_t last;                 /* mapping_t of the last one */
+    uint32_t access;               /* accesses so far, those of the present one are pinned */
+    bool surprised;                /* a reference was not the one foreseen */
+    const struct future *future;   /* of the trace; the host's, constant */
+    void (*watch)(void *ctx, uint16_t pid, va_t page);
+    void *watch_ctx;
 };
 
 struct kernel {
@@ -43,6 +74,9 @@ struct kernel {
     struct kernel_config config;
     struct kernel_counters counters;
     struct frames *frames;
+    uint64_t frames_of[FRAME_USES]; /* frames in use, by use */
+    struct swap swap;
+    struct reclaim reclaim;
     pfn_t root;             /* the kernel half alone: CR3 where no process runs */
     uint64_t mappings_lost; /* entries that the reverse map had no memory for */
     pfn_t zero;             /* the frame of zeroes that all untouched pages share when read */
@@ -55,6 +89,8 @@ struct kernel {
     uint16_t scan_pid;    /* where khugepaged goes on */
     va_t scan_va;
     struct gather gather;
+    size_t oom_length;
+    char oom_report[OOM_REPORT_BYTES]; /* of the last kill */
 };
 
 struct process *process_find(const struct kernel *, uint16_t pid);

@@ -5,6 +5,7 @@
 
 #include "kernel/object.h"
 #include "kernel/pgtable.h"
+#include "kernel/swap.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -148,8 +149,10 @@ size_t kernel_proc_maps(const struct kernel *k, uint16_t pid, char *text, size_t
 /* Linux: pte_to_pagemap_entry in fs/proc/task_mmu.c. */
 static uint64_t pagemap_entry(const struct kernel *k, pfn_t pfn, pte_t entry)
 {
-    if (entry & PTE_GUARD && !pte_held(entry))
+    if (entry == PTE_GUARD)
         return PM_GUARD;
+    if (pte_swapped(entry)) /* the type of the device, 0, stands in the lowest five bits */
+        return PM_SWAP | (uint64_t)pte_swap_slot(entry) << 5;
     if (!pte_held(entry))
         return 0;
     const struct frame *frame = frames_at(k->frames, pfn);

@@ -3,6 +3,7 @@
  */
 #include "kernel/pgtable.h"
 #include "kernel/procfs.h"
+#include "kernel/swap.h"
 
 #define KB(pages) ((unsigned long long)(pages) * (PAGE_SIZE / KIB))
 
@@ -36,6 +37,10 @@ static void see_page(const struct kernel *k, pfn_t pfn, pte_t entry, struct page
 static void see_entry(const struct kernel *k, pte_t entry, unsigned level, uint64_t pages,
                       struct page_census *c)
 {
+    if (pte_swapped(entry)) {
+        c->swap++;
+        c->swap_pss += (PAGE_SIZE << PSS_SHIFT) / swap_refs(k, pte_swap_slot(entry));
+    }
     if (!pte_held(entry))
         return;
     c->huge += level > 1 && !pfn_is_zero(k, pte_pfn(entry)) ? pages : 0;

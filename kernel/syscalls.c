@@ -6,6 +6,7 @@
 
 #include "kernel/object.h"
 #include "kernel/pgtable.h"
+#include "kernel/reclaim.h"
 #include "kernel/thp.h"
 #include "kernel/trap.h"
 #include "sim/base/check.h"
@@ -17,7 +18,7 @@
 /* NOTE: no sum of all promises is kept: mode 0 looks at each request alone, as Linux does. */
 bool memory_enough(const struct kernel *k, uint64_t bytes)
 {
-    return bytes <= k->config.ram_claim;
+    return bytes <= k->config.ram_claim + k->config.swap_bytes;
 }
 
 bool memory_lockable(const struct kernel *k, const struct process *p, uint32_t flags,
@@ -444,5 +445,6 @@ int64_t kernel_syscall(struct kernel *k, struct cpu *cpu, uint64_t nr, const uin
     k->counters.areas_peak = max_u64(k->counters.areas_peak, p->areas.count);
     k->counters.cycles_syscall += k->env->cycle - start;
     EMIT(k->env, sys_exit, .nr = nr, .result = result);
+    reclaim_background(k);
     return result;
 }

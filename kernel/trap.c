@@ -8,12 +8,16 @@
  *   read, no frame    private     0                       the frame of zeroes, read-only
  *   write, no frame   private     0                       a new frame, filled with zeroes
  *   write             private     read-only               a copy, or the frame itself if alone
+ *   any               private     names a swap slot       a frame, read from the slot
  *   any               shared      0                       the object's frame, made if need be
  */
 #include "kernel/trap.h"
 
 #include "kernel/object.h"
+#include "kernel/oom.h"
 #include "kernel/pgtable.h"
+#include "kernel/reclaim.h"
+#include "kernel/swap.h"
 #include "kernel/thp.h"
 #include "sim/base/check.h"
 
@@ -52,7 +56,9 @@ static enum page_in page_unshare(struct kernel *k, struct process *p, struct are
     area_own_anon(p, a, &k->next_anon);
     if (pfn_is_zero(k, old))
         return page_fresh(k, p, a, table, va);
-    bool alone = frame->refs == 1 && !block_shared(k, p, old);
+    reclaim_pin(k, p, va); /* or room for the copy would be made by evicting the original */
+    bool in_swap = frame->slot && swap_refs(k, frame->slot - 1);
+    bool alone = frame->refs == 1 && !in_swap && !block_shared(k, p, old);
     if (alone || k->config.bug.cow_no_count) { /* the others are gone: keep it */
         frame->alone = true;
         pgtable_set(k, p, table, va, entry | PTE_RW);
@@ -97,10 +103,17 @@ static bool map_around(struct kernel *k, struct process *p, const struct area *a
     return true;
 }
 
-/* The object's page, made if need be. PFN_NONE: no memory. */
+/* The object's page, read from swap or made if need be. PFN_NONE: no memory. */
 static pfn_t object_page(struct kernel *k, const struct process *p, const struct area *a, va_t va)
 {
     uint64_t index = object_index(a, va);
+    uint32_t slot;
+    if (object_slot(a->object, index, &slot)) {
+        pfn_t back = reclaim_read(k, p->pid, va, slot, FRAME_SHARED);
+        if (back != PFN_NONE)
+            object_swap_in(a->object, index, back);
+        return back;
+    }
     pfn_t pfn = object_get(a->object, index);
     if (pfn != PFN_NONE)
         return pfn;
@@ -127,15 +140,29 @@ static enum page_in page_shared(struct kernel *k, struct process *p, const struc
         return PAGE_NO_OBJECT;
     if (!write && object_get(a->object, object_index(a, va)) != PFN_NONE)
         return PAGE_MADE;
+    uint64_t reads = k->counters.refaults;
     pfn_t pfn = object_page(k, p, a, va);
     pfn_t table = pfn == PFN_NONE ? PFN_NONE : pgtable_make(k, p, va);
     if (table == PFN_NONE)
         return PAGE_NO_MEMORY;
     pgtable_set(k, p, table, va, pte_make(pfn, area_pte(a, true)));
-    return PAGE_MADE;
+    return k->counters.refaults > reads ? PAGE_READ_IN : PAGE_MADE;
 }
 
-enum page_in page_in(struct kernel *k, struct process *p, struct area *a, va_t va, bool write)
+/* The page comes back from swap, as a copy of its own where it is written and others have it. */
+static enum page_in page_back(struct kernel *k, struct process *p, struct area *a, pfn_t table,
+                              va_t va, pte_t entry, bool write)
+{
+    enum page_in in = reclaim_swap_in(k, p, a, table, va, entry, write);
+    entry = pgtable_get(k, p, va, &table);
+    if (in == PAGE_NO_MEMORY || !write || (entry & PTE_RW))
+        return in;
+    return page_unshare(k, p, a, table, va, entry) == PAGE_NO_MEMORY ? PAGE_NO_MEMORY : in;
+}
+
+/* Once, with what is free. */
+static enum page_in page_in_once(struct kernel *k, struct process *p, struct area *a, va_t va,
+                                 bool write)
 {
     va = align_down(va, PAGE_SIZE);
     pfn_t table;
@@ -148,6 +175,8 @@ enum page_in page_in(struct kernel *k, struct process *p, struct area *a, va_t v
             return PAGE_READY;
         return page_unshare(k, p, a, table, va, entry);
     }
+    if (pte_swapped(entry))
+        return page_back(k, p, a, table, va, entry, write);
     if (entry & PTE_GUARD)
         return PAGE_GUARDED;
     if (a->flags & VM_SHARED)
@@ -165,12 +194,23 @@ enum page_in page_in(struct kernel *k, struct process *p, struct area *a, va_t v
     return PAGE_MADE;
 }
 
+/* Where no frame is left, some are freed and all begins anew. */
+enum page_in page_in(struct kernel *k, struct process *p, struct area *a, va_t va, bool write)
+{
+    enum page_in in;
+    do
+        in = page_in_once(k, p, a, va, write);
+    while (in == PAGE_NO_MEMORY && reclaim_direct(k));
+    return in;
+}
+
 /* ---- populating ---- */
 
-static void count_minor(struct kernel *k, struct process *p)
+static void count_fault(struct kernel *k, struct process *p, enum page_in in)
 {
-    p->faults_minor++;
-    k->counters.faults_minor++;
+    bool major = in == PAGE_READ_IN;
+    *(major ? &p->faults_major : &p->faults_minor) += 1;
+    *(major ? &k->counters.faults_major : &k->counters.faults_minor) += 1;
 }
 
 int populate_area(struct kernel *k, struct process *p, struct area *a, va_t start, va_t end,
@@ -178,13 +218,14 @@ int populate_area(struct kernel *k, struct process *p, struct area *a, va_t star
 {
     for (va_t va = start; va < end; va += PAGE_SIZE) {
         enum page_in in = page_in(k, p, a, va, write);
-        if (in == PAGE_MADE)
-            count_minor(k, p);
+        if (in == PAGE_MADE || in == PAGE_READ_IN)
+            count_fault(k, p, in);
+        reclaim_unpin(k);
         if (in == PAGE_NO_MEMORY) {
             EMIT(k->env, out_of_memory, .va = va, .pid = 0);
             return -LX_ENOMEM;
         }
-        if (in > PAGE_MADE)
+        if (in > PAGE_READ_IN)
             return -LX_EFAULT;
     }
     return 0;
@@ -273,12 +314,24 @@ static enum fault_outcome fault_signal(struct kernel *k, struct lx_siginfo *info
     return FAULT_SIGNAL;
 }
 
+/* Out of memory: true: another process died of it, so there may be some now. */
+static bool killed_another(struct kernel *k, struct process *p, va_t va)
+{
+    const struct process *victim = oom_kill(k, p, va);
+    if (!victim) /* Linux would panic */
+        process_kill(k, p, va);
+    return victim && victim != p;
+}
+
 static enum fault_outcome fault_page(struct kernel *k, struct process *p, struct area *a,
                                      const struct mmu_fault *fault, struct lx_siginfo *info)
 {
-    switch (page_in(k, p, a, fault->va, fault->access == ACCESS_WRITE)) {
+    enum page_in in;
+    do
+        in = page_in(k, p, a, fault->va, fault->access == ACCESS_WRITE);
+    while (in == PAGE_NO_MEMORY && killed_another(k, p, fault->va));
+    switch (in) {
     case PAGE_NO_MEMORY:
-        process_kill(k, p, fault->va);
         *info = (struct lx_siginfo){.signal = LX_SIGKILL, .va = fault->va};
         return FAULT_KILLED;
     case PAGE_NO_OBJECT:
@@ -288,10 +341,12 @@ static enum fault_outcome fault_page(struct kernel *k, struct process *p, struct
     case PAGE_READY:
     case PAGE_MADE:
     case PAGE_SMALL:
+    case PAGE_READ_IN:
         break;
     }
-    count_minor(k, p);
-    return FAULT_MINOR;
+    count_fault(k, p, in);
+    reclaim_pin(k, p, fault->va);
+    return in == PAGE_READ_IN ? FAULT_MAJOR : FAULT_MINOR;
 }
 
 static enum fault_outcome fault_decide(struct kernel *k, struct cpu *cpu, struct process *p,
@@ -330,5 +385,6 @@ enum fault_outcome kernel_fault(struct kernel *k, struct cpu *cpu, const struct 
     k->counters.cycles_fault += k->env->cycle - start;
     EMIT(k->env, fault_end, .va = fault->va, .outcome = outcome, .signal = (uint64_t)info->signal,
          .code = info->code);
+    reclaim_background(k);
     return outcome;
 }

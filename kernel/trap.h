@@ -7,6 +7,7 @@
 enum page_in {
     PAGE_READY,     /* it was there already */
     PAGE_MADE,      /* work was done: one minor fault */
+    PAGE_READ_IN,   /* and a device was read: one major fault */
     PAGE_NO_MEMORY, /* no frame, or no table */
     PAGE_NO_OBJECT, /* beyond the end of what is mapped: SIGBUS */
     PAGE_GUARDED,   /* a guard page: SIGSEGV */

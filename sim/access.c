@@ -131,12 +131,25 @@ static enum err map_page(struct access_run *run, va_t va, struct error *e)
     struct mmu_fault fault = {
         .va = va, .vector = VECTOR_PF, .error = PF_W | PF_U, .access = ACCESS_WRITE};
     enum err err = ERR_NONE;
-    if (*known == vpn + 1)
+    if (*known == vpn + 1 && !m->hears) /* where pages are evicted, nothing is known for long */
         return ERR_NONE;
     if (!mmu_probe(machine_cpu(m)->mmu, va, &to))
         err = resolve(m, &fault, e);
     if (!err)
         *known = vpn + 1;
+    return err;
+}
+
+/* One access of a machine that may evict pages and wants to hear of each. */
+static enum err touch_heard(struct access_run *run, va_t va, enum access access, struct error *e)
+{
+    struct machine *m = run->sim->m;
+    struct mmu_fault fault;
+    enum err err = map_page(run, va, e);
+    while (!err && mmu_touch(m->cpu[0].mmu, &va, 1, access, &fault) == 0)
+        err = resolve(m, &fault, e);
+    if (!err)
+        kernel_used(m->kernel, &m->cpu[0], va, 1);
     return err;
 }
 
@@ -147,6 +160,11 @@ enum err access_touch(struct access_run *run, const va_t *va, size_t n, enum acc
     struct mmu_fault fault;
     enum err err = ERR_NONE;
     size_t mapped = 0;
+    if (m->hears) {
+        for (*done = 0; *done < n && !(err = touch_heard(run, va[*done], access, e)); ++*done)
+            ;
+        return err;
+    }
     while (mapped < n && !(err = map_page(run, va[mapped], e)))
         mapped++;
     size_t at = 0;
@@ -172,6 +190,8 @@ enum err access_bytes(struct access_run *run, va_t va, size_t size, enum access 
         err = map_page(run, va + size - 1, e);
     while (!err && !mmu_access(machine_cpu(m)->mmu, va, NULL, size, access, &fault))
         err = resolve(m, &fault, e);
+    if (!err && m->hears)
+        kernel_used(m->kernel, &m->cpu[0], va, size);
     return err;
 }
 

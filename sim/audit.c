@@ -3,6 +3,7 @@
  *
  *   entry_write          a page that programs can reach holds nothing old;
  *                        private memory that may be written is mapped once
+ *   page_out             the swap slot holds what the frame holds
  *   frame_free           no TLB still leads to the frame
  *   sys_exit, fault_end  no TLB that can be used contradicts the tables
  *   tlb_hit              what is used is what the tables say
@@ -159,6 +160,16 @@ static void judge_hit(struct sim *s, struct audit *a, const struct event *e)
               line.pfn, line.vpn << PAGE_SHIFT);
 }
 
+static void judge_out(struct sim *s, struct audit *a, const struct event *e)
+{
+    const struct ev_page_out *out = &e->page_out;
+    if (out->slot != UINT32_MAX && !kernel_slot_holds(s->m->kernel, out->slot, out->pfn))
+        wrong(a, s->m->env.op, e,
+              "page 0x%" PRIx64 " is evicted, but swap slot %u does not hold what frame 0x%" PRIx64
+              " holds",
+              out->va, (unsigned)out->slot, out->pfn);
+}
+
 void audit_hear(void *ctx, const struct event *e)
 {
     struct sim *s = ctx;
@@ -172,6 +183,12 @@ void audit_hear(void *ctx, const struct event *e)
         break;
     case EV_frame_zero:
         fresh_drop(a, e->frame_zero.pfn);
+        break;
+    case EV_swap_in:
+        fresh_drop(a, e->swap_in.pfn);
+        break;
+    case EV_page_out:
+        judge_out(s, a, e);
         break;
     case EV_page_copy:
         fresh_drop(a, e->page_copy.to);

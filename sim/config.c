@@ -21,6 +21,7 @@ enum key_type {
     TYPE_ADDR,
     TYPE_BOOL,
     TYPE_REPL,
+    TYPE_RECLAIM,
     TYPE_ALLOC,
     TYPE_ORDER,
     TYPE_THP,
@@ -63,6 +64,7 @@ static const struct key keys[] = {
 #define STORE_ORDER(field, value)    (field) = (uint32_t)(value)
 #define STORE_PREFETCH(field, value) (field) = (uint32_t)(value)
 #define STORE_THP(field, value)      (field) = (uint32_t)(value)
+#define STORE_RECLAIM(field, value)  (field) = (uint32_t)(value)
 #define STORE_ALLOC(field, value)    snprintf(field, sizeof(field), "%s", value)
 #define STORE_TEXT(field, value)     STORE_ALLOC(field, value)
 
@@ -88,6 +90,7 @@ static uint64_t key_load(const struct config *c, const struct key *k)
     case TYPE_ORDER:
     case TYPE_THP:
     case TYPE_PREFETCH:
+    case TYPE_RECLAIM:
         memcpy(&narrow, at, sizeof(narrow));
         return narrow;
     case TYPE_BOOL:
@@ -116,6 +119,7 @@ static void key_store(struct config *c, const struct key *k, uint64_t value)
     case TYPE_ORDER:
     case TYPE_THP:
     case TYPE_PREFETCH:
+    case TYPE_RECLAIM:
         memcpy(at, &narrow, sizeof(narrow));
         break;
     case TYPE_BOOL:
@@ -185,6 +189,14 @@ static bool parse_name(const char *text, const char *const *names, uint64_t coun
     return false;
 }
 
+static bool parse_reclaim(const char *text, uint64_t *value)
+{
+    for (*value = 0; kernel_reclaim_name(*value); (*value)++)
+        if (strcmp(text, kernel_reclaim_name(*value)) == 0)
+            return true;
+    return false;
+}
+
 /* What may be written for a key of this type, for messages and help. */
 static const char *type_values(enum key_type type)
 {
@@ -200,6 +212,8 @@ static const char *type_values(enum key_type type)
         return "on or off";
     case TYPE_REPL:
         return "lru, fifo, plru, random, srrip or nru";
+    case TYPE_RECLAIM:
+        return "two-list, fifo, lru, clock, second-chance, nru, aging, mru, random or opt";
     case TYPE_ALLOC:
         return "the name of an allocator";
     case TYPE_THP:
@@ -270,12 +284,15 @@ static enum err set_key(struct config *c, const struct key *k, const char *value
     case TYPE_PREFETCH:
         good = parse_name(value, prefetch_name, PREFETCH_KINDS, &number);
         break;
+    case TYPE_RECLAIM:
+        good = parse_reclaim(value, &number);
+        break;
     }
     if (!good)
         return error_set(e, ERR_VALUE, NULL, 0, k->name, "\"%s\" is not %s", value,
                          type_values(k->type));
     bool named = k->type == TYPE_REPL || k->type == TYPE_ORDER || k->type == TYPE_THP ||
-                 k->type == TYPE_PREFETCH;
+                 k->type == TYPE_PREFETCH || k->type == TYPE_RECLAIM;
     if (!named && (number < k->min || number > k->max))
         return error_set(e, ERR_VALUE, NULL, 0, k->name, "%s is outside %" PRIu64 " to %" PRIu64,
                          value, k->min, k->max);
@@ -498,6 +515,9 @@ const char *config_get(const struct config *c, const char *name, char *text, siz
         break;
     case TYPE_PREFETCH:
         snprintf(text, size, "%s", prefetch_name[value]);
+        break;
+    case TYPE_RECLAIM:
+        snprintf(text, size, "%s", kernel_reclaim_name(value));
         break;
     case TYPE_ALLOC:
         snprintf(text, size, "%s", c->alloc);

@@ -801,6 +801,57 @@ SAY(tlb_lazy)
 
 /* ---- sentences: the end of processes ---- */
 
+SAY(reclaim_begin)
+{
+    static const char *const reason[RECLAIM_WHYS] = {
+        [RECLAIM_KSWAPD] = "less than the low mark is free, so in the background",
+        [RECLAIM_DIRECT] = "a request found no frame, so before it is tried again",
+        [RECLAIM_LIMIT] = "the limit on pages in memory is reached, so",
+        [RECLAIM_ADVICE] = "the program asked for it:",
+    };
+    say(t, "Reclaim: %s %llu frame%s must come free; %llu are free now.",
+        name_in(reason, RECLAIM_WHYS, e->why), LLU(e->target), many(e->target), LLU(e->free));
+}
+
+SAY(reclaim_look)
+{
+    say(t, "Reclaim looks at page 0x%llx of process %llu in frame 0x%llx: A is %s, D is %s%s.",
+        LLU(e->va), LLU(e->owner), LLU(e->pfn), e->accessed ? "set" : "clear",
+        e->dirty ? "set" : "clear",
+        e->accessed ? "; A is cleared, to see whether the page is used again" : "");
+}
+
+SAY(page_out)
+{
+    say(t, "Page 0x%llx of process %llu is evicted from frame 0x%llx: ", LLU(e->va), LLU(e->owner),
+        LLU(e->pfn));
+    if (e->slot == UINT32_MAX)
+        say(t, "the program gave it up (MADV_FREE), so it is dropped.");
+    else if (e->written)
+        say(t, "it is dirty, so it is written to swap slot %llu.", LLU(e->slot));
+    say(t, "swap slot %llu has the same bytes, so nothing is written.", LLU(e->slot));
+}
+
+SAY(reclaim_end)
+{
+    say(t, "Reclaim is done: %llu frame%s freed, %llu are free.", LLU(e->freed), many(e->freed),
+        LLU(e->free));
+}
+
+SAY(swap_in)
+{
+    say(t,
+        "Page 0x%llx is read from swap slot %llu into frame 0x%llx; %llu page%s evicted since "
+        "it was.",
+        LLU(e->va), LLU(e->slot), LLU(e->pfn), LLU(e->distance),
+        e->distance == 1 ? " was" : "s were");
+}
+
+SAY(swap_free)
+{
+    say(t, "Swap slot %llu is free again; %llu are in use.", LLU(e->slot), LLU(e->used));
+}
+
 SAY(out_of_memory)
 {
     say(t, "No frame is left for 0x%llx: ", LLU(e->va));

@@ -113,6 +113,21 @@ uint64_t inspect_frames_free(const struct sim *s)
     return kernel_frames_free(s->m->kernel);
 }
 
+void inspect_memory(const struct sim *s, struct memory_info *info)
+{
+    kernel_memory(s->m->kernel, info);
+}
+
+bool inspect_swap_slot(const struct sim *s, uint64_t slot, struct swap_info *info)
+{
+    return kernel_swap_slot(s->m->kernel, slot, info);
+}
+
+const char *inspect_oom_report(const struct sim *s)
+{
+    return kernel_oom_report(s->m->kernel);
+}
+
 void inspect_frame(const struct sim *s, pfn_t pfn, struct frame_info *info)
 {
     kernel_frame(s->m->kernel, pfn, info);
@@ -324,6 +339,17 @@ static void hash_block(void *ctx, const struct block_info *b)
     c->hash = mix(mix(mix(mix(c->hash, b->id), b->start), b->size), b->op);
 }
 
+static uint64_t hash_swap(const struct sim *s, uint64_t h)
+{
+    struct memory_info memory;
+    struct swap_info slot;
+    inspect_memory(s, &memory);
+    h = mix(mix(h, memory.swap_used), memory.swap_cached);
+    for (uint64_t i = 0; i < memory.swap_made && inspect_swap_slot(s, i, &slot); i++)
+        h = mix(mix(h, slot.refs | (uint64_t)slot.used << 32), slot.pfn);
+    return h;
+}
+
 uint64_t sim_hash(const struct sim *s)
 {
     struct hash_ctx c = {mix(s->m->env.cycle, s->m->env.rng.state)};
@@ -334,6 +360,7 @@ uint64_t sim_hash(const struct sim *s)
         c.hash = hash_process(s, c.hash, &p);
     c.hash = mix_words(c.hash, inspect_kernel(s), sizeof(struct kernel_counters));
     block_each(s->m, hash_block, &c);
+    c.hash = hash_swap(s, c.hash);
     uint64_t frames = inspect_frames(s);
     for (pfn_t pfn = 0; pfn < frames; pfn++) {
         struct frame_info f;

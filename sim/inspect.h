@@ -33,6 +33,9 @@ bool inspect_area(const struct sim *, uint16_t pid, size_t i, struct area_info *
 bool inspect_area_at(const struct sim *, uint16_t pid, va_t, struct area_info *);
 uint64_t inspect_frames(const struct sim *); /* in RAM */
 uint64_t inspect_frames_free(const struct sim *);
+void inspect_memory(const struct sim *, struct memory_info *);
+bool inspect_swap_slot(const struct sim *, uint64_t slot, struct swap_info *);
+const char *inspect_oom_report(const struct sim *); /* of the last kill; "": none */
 void inspect_frame(const struct sim *, pfn_t, struct frame_info *);
 /* A file below /proc; see kernel_proc. */
 int64_t inspect_proc(const struct sim *, const char *path, char *text, size_t size);

@@ -29,6 +29,7 @@ static const struct {
     {"enum probe_verdict", probe_verdict_name, PROBE_VERDICTS},
     {"enum resize_how", resize_how_name, RESIZE_HOWS},
     {"enum fault_outcome", fault_outcome_name, FAULT_OUTCOMES},
+    {"enum reclaim_why", reclaim_why_name, RECLAIM_WHYS},
     {"enum frame_use", frame_use_name, FRAME_USES},
     {"enum access", access_name, ARRAY_LEN(access_name)},
     {"enum miss_class", miss_class_name, MISS_CLASSES},

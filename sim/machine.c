@@ -8,7 +8,8 @@
 
 /* An access of a few bytes touches two pages, each of which may fault for a table and a copy, and
  * in a guest leave it for each table and the page; more retries than this mean that the kernel says
- * "retry" without having changed anything. */
+ * "retry" without having changed anything. (Reclaim leaves the pages of an access alone until it is
+ * done.) */
 #define RETRIES_MAX 64
 
 /* ---- what a program can do ---- */
@@ -36,6 +37,8 @@ int machine_access(struct machine *m, va_t va, void *buf, size_t n, enum access 
         if (machine_fault(m, &fault) >= FAULT_SIGNAL)
             return m->signal.signal;
     }
+    if (m->hears)
+        kernel_used(m->kernel, cpu, va, n);
     return 0;
 }
 
@@ -97,9 +100,10 @@ bool machine_peek(const struct machine *m, uint16_t pid, va_t va, void *to, size
         struct walk walk;
         size_t part = min_u64(n, PAGE_SIZE - (va & PAGE_MASK));
         walk_read(m->ram, &regs, va, &walk);
-        if (!walk.present)
+        if (walk.present)
+            ram_read(m->ram, walk.to.pa, at, part);
+        else if (!kernel_peek_swap(m->kernel, pid, va, at, part))
             return false;
-        ram_read(m->ram, walk.to.pa, at, part);
         va += part;
         at += part;
         n -= part;
@@ -219,6 +223,7 @@ enum err machine_boot(struct machine *m, struct arena *arena, struct ram *ram, s
     m->kernel = kernel_new(&m->env, ram, m->cpu, config->cpus, &m->config.kernel, e);
     if (!m->kernel)
         return e && e->code ? e->code : no_memory(e);
+    m->hears = kernel_hears(m->kernel);
     int64_t result;
     if (!program_new(m, 0, &result) || kernel_switch(m->kernel, &m->cpu[0], m->program[0]->pid))
         return error_set(e, ERR_VALUE, NULL, 0, "ram", "the first process cannot start: %s",

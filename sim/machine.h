@@ -50,6 +50,7 @@ struct machine {
     struct ram *ram;
     struct hypervisor *hypervisor; /* NULL: the machine is no guest */
     struct kernel *kernel;
+    bool hears;      /* the kernel wants to know of each access */
     struct cpu *cpu; /* [config.cpus] */
     struct program *program[PROGRAMS_MAX];
     size_t programs;

@@ -536,7 +536,7 @@ static int64_t run(struct task *t, const struct op_extra *extra)
 static cycles_t program_cycles(const struct machine *m)
 {
     const struct kernel_counters *k = kernel_counters(m->kernel);
-    cycles_t other = k->cycles_syscall + k->cycles_fault + k->cycles_switch;
+    cycles_t other = k->cycles_syscall + k->cycles_fault + k->cycles_switch + k->cycles_reclaim;
     for (unsigned i = 0; i < m->config.cpus; i++) {
         const struct mmu_counters *c = mmu_counters(m->cpu[i].mmu);
         other += c->cycles_tlb + c->cycles_walk + c->cycles_data + c->cycles_exit;

@@ -7,6 +7,7 @@
 #include "sim/sim.h"
 
 #include "sim/base/check.h"
+#include "sim/future.h"
 #include "sim/replay.h"
 #include "sim/state.h"
 
@@ -81,6 +82,21 @@ static void offer_snapshot(struct sim *s)
     history_offer(&s->history, s->now.op, work_of(s), s->arena, s->ram);
 }
 
+/* A policy that knows the future is told it now. */
+static enum err foresee(struct sim *s, struct error *e)
+{
+    if (!kernel_needs_future(&s->config.kernel))
+        return ERR_NONE;
+    if (!s->options.trace)
+        return error_set(e, ERR_USAGE, NULL, 0, "reclaim.policy",
+                         "opt must know the whole trace before it is run: it takes a file, not a "
+                         "stream");
+    enum err err = future_read(&s->foresight, &s->config, s->options.trace, e);
+    if (!err)
+        kernel_foresee(s->m->kernel, future_of(s->foresight));
+    return err;
+}
+
 enum err sim_open(struct sim **out, const struct sim_options *options, struct error *e)
 {
     *out = NULL;
@@ -104,6 +120,8 @@ enum err sim_open(struct sim **out, const struct sim_options *options, struct er
         err = connect(s, e);
     if (!err)
         err = machine_boot(s->m, s->arena, s->ram, &s->bus, &s->config, e);
+    if (!err)
+        err = foresee(s, e);
     if (err) {
         sim_close(s);
         return err;
@@ -123,6 +141,7 @@ void sim_close(struct sim *s)
         ram_destroy(s->ram);
     }
     arena_destroy(s->arena);
+    future_free(s->foresight);
     free(s->failure);
     free(s);
 }
@@ -199,6 +218,13 @@ static void restore(struct sim *s, const struct snapshot *snapshot)
 static int check_machine(struct sim *s, const struct op *op, struct error *e)
 {
     char why[200];
+    if (kernel_surprised(s->m->kernel)) {
+        error_set(e, ERR_VALUE, s->options.trace ? s->options.trace->path : NULL, op->line,
+                  "reclaim.policy",
+                  "opt: op %llu uses other pages than in the run that had memory enough",
+                  (unsigned long long)s->now.op);
+        return -1;
+    }
     if (!s->options.checked || audit_wanted(&s->config.kernel.bug) ||
         inspect_check(s, why, sizeof(why)))
         return 1; /* mistakes that are made on purpose are the audit's to tell */

@@ -30,7 +30,8 @@ struct sim {
     struct op op; /* from the reader */
     struct op_extra op_extra;
 
-    uint64_t judged; /* ops up to this one were held against the trace's promises */
+    uint64_t judged;             /* ops up to this one were held against the trace's promises */
+    struct foresight *foresight; /* for the policy "opt"; NULL: not needed */
     struct sim_failure *failure;
     size_t failures;
     bool failures_lost; /* no memory for one more */

@@ -144,6 +144,7 @@ void stats_read(struct stats *s, const struct sim *sim, const struct stats_watch
     s->wrong_events = wrong.count;
     s->wrong_op = wrong.at.op;
     s->wrong_step = wrong.at.step;
+    inspect_memory(sim, &s->memory);
     s->cycles = inspect_cycles(sim);
     heap_shape_read(&s->at_end, sim);
     if (watch)

@@ -28,6 +28,7 @@ struct stats {
     struct replay_counters replay;
     uint64_t wrong_events, wrong_op,
         wrong_step; /* by mistakes of the kernel; the first one's place */
+    struct memory_info memory;
     uint64_t processes, areas, resident, resident_peak, virtual_pages, tables; /* pages */
     uint64_t huge, huge_waste; /* huge pages of processes; pages of them with only zeroes */
     struct heap_shape at_peak, at_end;

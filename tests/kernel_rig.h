@@ -21,6 +21,7 @@ struct rig {
     struct kernel *k;
     struct lx_siginfo signal; /* what the last load or store got */
     uint64_t faults;          /* minor ones of the last load or store */
+    uint64_t reads;           /* major ones */
 };
 
 static const struct mmu_config rig_mmu = {
@@ -51,6 +52,7 @@ static inline struct kernel_config rig_config(void)
         .entry_cycles = 4,
         .ipi_send_cycles = 300,
         .ipi_handle_cycles = 1200,
+        .reclaim_tick = 100,
     };
 }
 
@@ -117,15 +119,17 @@ static inline va_t rig_brk(struct rig *r, va_t to)
 static inline bool rig_access(struct rig *r, va_t va, void *buf, size_t n, enum access how)
 {
     struct mmu_fault fault;
-    r->faults = 0;
+    r->faults = r->reads = 0;
     r->signal = (struct lx_siginfo){0};
     while (!mmu_access(r->cpu[0].mmu, va, buf, n, how, &fault)) {
         enum fault_outcome outcome = kernel_fault(r->k, &r->cpu[0], &fault, &r->signal);
         if (outcome >= FAULT_SIGNAL)
             return false;
         r->faults += outcome == FAULT_MINOR;
-        ck_assert_uint_lt(r->faults, 10);
+        r->reads += outcome == FAULT_MAJOR;
+        ck_assert_uint_lt(r->faults + r->reads, 10);
     }
+    kernel_used(r->k, &r->cpu[0], va, n);
     return true;
 }
 

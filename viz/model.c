@@ -613,6 +613,12 @@ static bool fold_kernel(struct model *m, const struct event *e)
     case EV_frame_free:
         on_frame_free(m, e);
         return true;
+    case EV_page_out:
+        m->swap_used = e->page_out.used;
+        return true;
+    case EV_swap_free:
+        m->swap_used = e->swap_free.used;
+        return true;
     case EV_huge_alloc:
         on_huge_alloc(m, e);
         return true;

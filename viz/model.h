@@ -183,7 +183,8 @@ struct model {
     unsigned levels; /* of page tables */
     uint32_t cpus, cpu_now;
     uint64_t frames, frames_free;
-    uint64_t reserved; /* frames at the bottom that the kernel's image takes: by configuration */
+    uint64_t swap_used; /* slots of the swap device */
+    uint64_t reserved;  /* frames at the bottom that the kernel's image takes: by configuration */
     struct model_frame **frame; /* directory: pieces of MODEL_BLOCK frames, NULL: all free */
     struct model_process *process;
     size_t processes, processes_max;

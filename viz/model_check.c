@@ -207,6 +207,11 @@ static bool check_frames(struct check *c)
     if (c->m->frames != inspect_frames(c->sim) || c->m->frames_free != inspect_frames_free(c->sim))
         return differ(c, "%" PRIu64 " frames free, machine %" PRIu64, c->m->frames_free,
                       inspect_frames_free(c->sim));
+    struct memory_info memory;
+    inspect_memory(c->sim, &memory);
+    if (c->m->swap_used != memory.swap_used)
+        return differ(c, "%" PRIu64 " swap slots used, machine %" PRIu64, c->m->swap_used,
+                      memory.swap_used);
     for (pfn_t pfn = 0; pfn < c->m->frames; pfn++)
         if (!check_frame(c, pfn))
             return false;

@@ -196,7 +196,11 @@ static void draw_key(struct paint *p, struct rect r)
 void pane_frames(struct paint *p)
 {
     const struct model *m = p->model;
-    struct rect r = paint_pane(p, "PHYSICAL MEMORY", "%s free", number_count(m->frames_free).text);
+    struct rect r =
+        m->swap_used
+            ? paint_pane(p, "PHYSICAL MEMORY", "%s free, %s pages in swap",
+                         number_count(m->frames_free).text, number_count(m->swap_used).text)
+            : paint_pane(p, "PHYSICAL MEMORY", "%s free", number_count(m->frames_free).text);
     struct rect key = rect_cut_bottom(&r, paint_line(p, SIZE_SMALL) + paint_em(p, 2));
     struct rect words = rect_cut_bottom(&r, paint_line(p, SIZE_SMALL) + paint_em(p, 1));
     struct line line[LINES_MAX];

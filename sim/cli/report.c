@@ -86,6 +86,7 @@ static void print_conclusion(const struct stats *s)
         {"cycles_in.data", "the accesses to data themselves"},
         {"cycles_in.syscall", "system calls"},
         {"cycles_in.fault", "page faults"},
+        {"cycles_in.reclaim", "reclaim in the background"},
     };
     size_t best = 0;
     for (size_t i = 1; i < ARRAY_LEN(parts); i++)

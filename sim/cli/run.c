@@ -6,6 +6,7 @@
 #include "sim/cli/bars.h"
 #include "sim/cli/cli.h"
 #include "sim/cli/expect.h"
+#include "sim/cli/needs.h"
 #include "sim/cli/plot.h"
 #include "sim/cli/progress.h"
 #include "sim/cli/report.h"
@@ -21,12 +22,21 @@
 #define MISUSE_SHOWN 20
 #define TICK_OPS     4096
 
-enum { KEY_COMPARE = 0x600, KEY_PLOT, KEY_LOG, KEY_EVENTS, KEY_CHECK, KEY_LEAKS, KEY_STRICT };
+enum {
+    KEY_COMPARE = 0x600,
+    KEY_PLOT,
+    KEY_LOG,
+    KEY_EVENTS,
+    KEY_CHECK,
+    KEY_LEAKS,
+    KEY_STRICT,
+    KEY_NEEDS
+};
 
 struct run_options {
     struct cli_options common;
     const char *compare, *plot, *log, *events;
-    bool check, leaks, strict;
+    bool check, leaks, strict, needs;
 };
 
 static const struct argp_option options[] = {
@@ -48,6 +58,10 @@ static const struct argp_option options[] = {
      4},
     {"strict", KEY_STRICT, 0, 0,
      "Exit with status 1 where the program makes a mistake, or, with --leaks, leaks", 4},
+    {"working-set", KEY_NEEDS, 0, 0,
+     "Add how much memory the program needs: working sets, and the faults that each number of "
+     "frames would cost under LRU (slow)",
+     4},
     {"check", KEY_CHECK, 0, 0, "Hold all layers against each other after every op (slow)", 4},
     {0},
 };
@@ -68,6 +82,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_EVENTS:
         o->events = arg;
         return 0;
+    case KEY_NEEDS:
+        o->needs = true;
+        return 0;
     case KEY_CHECK:
         o->check = true;
         return 0;
@@ -82,8 +99,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
             state->child_inputs[i] = &o->common;
         return 0;
     case ARGP_KEY_END:
-        if (o->compare && o->log)
-            argp_error(state, "--compare does not go with --log");
+        if (o->compare && (o->log || o->needs))
+            argp_error(state, "--compare goes with neither --log nor --working-set");
         if (o->events && !o->log)
             argp_error(state, "--events needs --log");
         break;
@@ -107,11 +124,23 @@ struct run {
     struct stats_watch watch;
     struct plot plot;
     FILE *log;
+    struct workset *needs; /* NULL: not asked for */
     struct event_filter filter;
     struct misuse_note note[MISUSE_SHOWN];
     uint64_t misuses;
+    uint64_t kills; /* out of memory, so far */
     unsigned unmet; /* expectations */
 };
+
+/* Prints what the kernel said if the op just done ran out of memory. */
+static void note_oom(struct run *r)
+{
+    uint64_t kills = inspect_kernel(r->sim)->oom_kills;
+    if (kills > r->kills)
+        fprintf(stderr, "memwalk: op %" PRIu64 ":\n%s", inspect_replay(r->sim)->ops,
+                inspect_oom_report(r->sim));
+    r->kills = kills;
+}
 
 /* Keeps the mistake of the op just done, if it made one. */
 static void note_misuse(struct run *r)
@@ -135,6 +164,12 @@ static void hear_for_log(void *ctx, const struct event *e)
         fwrite(line, 1, log_line(e, op, line, sizeof(line)), r->log);
 }
 
+static void hear_for_needs(void *ctx, const struct event *e)
+{
+    if (e->kind == EV_data)
+        workset_hear(ctx, e->pid, e->data.va);
+}
+
 static double host_seconds(void)
 {
     struct timespec t;
@@ -154,6 +189,7 @@ static int replay(struct run *r, struct trace_reader *reader, struct report *rep
     while ((more = sim_step(r->sim, e)) == 1) {
         stats_watch(&r->watch, r->sim);
         note_misuse(r);
+        note_oom(r);
         if (r->o->plot && !r->o->compare)
             plot_follow(&r->plot, r->sim);
         if (inspect_replay(r->sim)->ops % TICK_OPS == 0) {
@@ -201,12 +237,19 @@ static enum err run_once(struct run *r, const struct trace *trace, struct trace_
     enum err err = open_log(r, e);
     if (err)
         return err;
-    so.sinks = r->log != NULL; /* without a listener the machine runs at full speed */
-    so.sink[0] = (struct sim_sink){hear_for_log, r};
+    r->needs = r->o->needs ? workset_new() : NULL;
+    if (r->o->needs && !r->needs)
+        return error_set(e, ERR_MEMORY, NULL, 0, "--working-set", "no memory");
+    if (r->log) /* without a listener the machine runs at full speed */
+        so.sink[so.sinks++] = (struct sim_sink){hear_for_log, r};
+    if (r->needs)
+        so.sink[so.sinks++] = (struct sim_sink){hear_for_needs, r->needs};
     plot_begin(&r->plot);
     err = sim_open(&r->sim, &so, e);
     if (!err && replay(r, reader, report, e) < 0)
         err = e->code ? e->code : ERR_VALUE;
+    if (!err && r->needs && !workset_good(r->needs))
+        err = error_set(e, ERR_MEMORY, NULL, 0, "--working-set", "no memory for all pages");
     if (r->log) {
         struct error late;
         enum err closed = stream_close(r->log, r->o->log, err ? &late : e);
@@ -391,16 +434,30 @@ static int print_run(struct run *r, const struct trace_header *header, struct re
         json_wrong(r, root);
         if (r->o->leaks)
             json_leaks(&leaks, root);
+        if (r->needs)
+            needs_json(r->needs, root);
         cli_json_number(root, "unmet", r->unmet);
         status = cli_json_print(root);
     } else {
         report_print(report);
         if (r->o->leaks)
             print_leaks(r, &leaks);
+        if (r->needs)
+            needs_print(r->needs);
     }
     uint64_t leaked = leaks.count + inspect_replay(r->sim)->leaked_blocks;
     bool wrong = r->o->strict && (r->misuses || (r->o->leaks && leaked));
     return status ? status : r->unmet || wrong ? STATUS_FAILED : STATUS_OK;
+}
+
+/* A policy that knows the future needs the whole trace at once. */
+static enum err load_if_needed(const struct run_options *o, const struct config *config,
+                               struct trace **trace, struct error *e)
+{
+    bool file = strcmp(o->common.trace, "-") != 0;
+    if (!kernel_needs_future(&config->kernel) || !file)
+        return ERR_NONE;
+    return trace_load(trace, o->common.trace, e);
 }
 
 static int run_single(const struct run_options *o)
@@ -413,13 +470,17 @@ static int run_single(const struct run_options *o)
         return cli_fail(&e);
     const struct trace_header *header = trace_reader_header(reader);
     report.title = header->name;
+    struct trace *trace = NULL;
     int status = STATUS_OK;
     if (cli_configure(&o->common, header, &report.config, &e) ||
-        run_once(&r, NULL, reader, &report, &e))
+        load_if_needed(o, &report.config, &trace, &e) ||
+        run_once(&r, trace, trace ? NULL : reader, &report, &e))
         status = cli_fail(&e);
     if (!status)
         status = print_run(&r, header, &report, &e);
     sim_close(r.sim);
+    workset_free(r.needs);
+    trace_free(trace);
     trace_close(reader);
     return status;
 }
