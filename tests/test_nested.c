@@ -511,12 +511,24 @@ START_TEST(the_host_keeps_its_own)
     world_map(&w, VA, 1, 300, 0);
     ck_assert(world_access(&w, VA, ACCESS_READ, &fault));
     uint64_t walks = mmu_counters(w.mmu)->walks;
-    mmu_invept(w.mmu);
-    mmu_invvpid(w.mmu, INVVPID_ALL, 0, 0);
+    struct mmu_regs host = *mmu_regs(w.mmu);
+    *mmu_regs(w.mmu) = guest;
+    mmu_regs(w.mmu)->vpid = 1;
+    mmu_load_cr3(w.mmu, GUEST_PT); /* forgets what is its own, and nobody else's */
+    ck_assert(mmu_invpcid(w.mmu, INVPCID_ALL, 0, 0));
+    *mmu_regs(w.mmu) = host;
     ck_assert(world_access(&w, VA, ACCESS_READ, &fault));
     ck_assert_uint_eq(mmu_counters(w.mmu)->walks, walks);
     *mmu_regs(w.mmu) = guest;
-    ck_assert(!cached(1));
+    ck_assert(!cached(1) && cached(2) && cached(3));
+    mmu_invept(w.mmu);
+    mmu_invvpid(w.mmu, INVVPID_ALL, 0, 0);
+    *mmu_regs(w.mmu) = host;
+    walks = mmu_counters(w.mmu)->walks;
+    ck_assert(world_access(&w, VA, ACCESS_READ, &fault));
+    ck_assert_uint_eq(mmu_counters(w.mmu)->walks, walks);
+    *mmu_regs(w.mmu) = guest;
+    ck_assert(!cached(2));
     world_close(&w);
 }
 END_TEST
