@@ -94,12 +94,12 @@ static void ref_put(struct ref *r, unsigned level, uint64_t number, bool dirty)
 static cycles_t ref_line_access(struct ref *r, uint64_t number, bool write, bool walk)
 {
     cycles_t cycles = r->config->memory_cycles;
-    unsigned answer = CACHE_LEVELS;
-    for (unsigned level = 0; level < CACHE_LEVELS && answer == CACHE_LEVELS; level++) {
-        if (!r->config->cache[level].sets)
+    unsigned answer = 0;
+    for (; answer < CACHE_LEVELS; answer++) {
+        if (!r->config->cache[answer].sets)
             continue;
-        struct cache_counters *count = &r->count.level[level];
-        struct ref_line *line = ref_find(r, level, number);
+        struct cache_counters *count = &r->count.level[answer];
+        struct ref_line *line = ref_find(r, answer, number);
         count->lookups++;
         count->walk_lookups += walk;
         count->hits += line != NULL;
@@ -108,8 +108,8 @@ static cycles_t ref_line_access(struct ref *r, uint64_t number, bool write, bool
         if (!line)
             continue;
         line->used = r->now++;
-        cycles = r->config->cache[level].hit_cycles;
-        answer = level;
+        cycles = r->config->cache[answer].hit_cycles;
+        break;
     }
     r->count.memory_reads += answer == CACHE_LEVELS;
     while (answer-- > 0)

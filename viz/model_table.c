@@ -315,10 +315,10 @@ static uint64_t resident_in(const struct model *m, pa_t table, unsigned level, v
                             va_t start, va_t end)
 {
     const struct model_frame *f = model_frame(m, table >> PAGE_SHIFT);
-    uint64_t span = level_span(level);
     uint64_t pages = 0;
     if (!f->entry || level < 1)
         return 0;
+    uint64_t span = level_span(level);
     unsigned first = start > base ? (unsigned)((start - base) / span) : 0;
     for (unsigned i = first; i < TABLE_ENTRIES && base + i * span < end; i++) {
         pte_t entry = f->entry[i];

@@ -23,7 +23,7 @@
 #define RUNS_MAX 25u
 
 static const uint64_t sizes[] = {64 * MIB, 256 * MIB, GIB};
-#define SIZES ARRAY_LEN(sizes)
+enum { SIZES = ARRAY_LEN(sizes) };
 
 enum work { FAULTS, FORK, MUNMAP, WORKS };
 static const char *const work_name[WORKS] = {"touch every page", "fork", "munmap"};
@@ -126,7 +126,9 @@ static double median(const struct times *t, unsigned runs, enum work work)
 /* t ~ size^x between the smallest and the largest. */
 static double growth(const double *t)
 {
-    return log(t[SIZES - 1] / t[0]) / log((double)sizes[SIZES - 1] / (double)sizes[0]);
+    double least = (double)sizes[0];
+    double most = (double)sizes[SIZES - 1];
+    return log(t[SIZES - 1] / t[0]) / log(most / least);
 }
 
 static void print_work(enum work work, double sim[][WORKS], double host[][WORKS])
@@ -134,7 +136,8 @@ static void print_work(enum work work, double sim[][WORKS], double host[][WORKS]
     double s[SIZES], h[SIZES];
     printf("%s\n", work_name[work]);
     for (size_t i = 0; i < SIZES; i++) {
-        double pages = (double)(sizes[i] / PAGE_SIZE);
+        uint64_t count = sizes[i] / PAGE_SIZE;
+        double pages = (double)count;
         s[i] = sim[i][work];
         h[i] = host[i][work];
         printf(
