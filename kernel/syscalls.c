@@ -267,9 +267,7 @@ static int64_t map_check(struct kernel *k, const struct process *p, const uint64
     if ((type != LX_MAP_SHARED && type != LX_MAP_PRIVATE) ||
         (type == LX_MAP_SHARED && (flags & LX_MAP_GROWSDOWN)))
         return -LX_EINVAL;
-    bool charged =
-        (r->flags & VM_ACCOUNT) || ((r->flags & VM_SHARED) && !(r->flags & VM_NORESERVE));
-    return charged && !memory_enough(k, r->length) ? -LX_ENOMEM : 0;
+    return (r->flags & VM_ACCOUNT) && !memory_enough(k, r->length) ? -LX_ENOMEM : 0;
 }
 
 int64_t sys_mmap(struct kernel *k, struct process *p, const uint64_t arg[6])
@@ -284,6 +282,12 @@ int64_t sys_mmap(struct kernel *k, struct process *p, const uint64_t arg[6])
                           .pgoff = r.start >> PAGE_SHIFT};
     if (!areas_reserve(k->env, &p->areas, 2)) /* one for a hole cut into another, one for itself */
         return -LX_ENOMEM;
+    if ((r.flags & (VM_SHARED | VM_NORESERVE)) == VM_SHARED && !memory_enough(k, r.length)) {
+        /* An object is charged only when its place has been cleared: a gap is left there (Linux:
+         * vms_abort_munmap_vmas). */
+        unmap(k, p, r.start, r.start + r.length);
+        return -LX_ENOMEM;
+    }
     if (r.flags & VM_SHARED) {
         wanted.pgoff = 0;
         wanted.object = object_new(k, r.length >> PAGE_SHIFT);
