@@ -352,11 +352,10 @@ cover: deps-dev ## line coverage of the rooms by the tests; fails under COVER_MI
 # The native replayer is built by itself: it must not call anything that the compiler could know
 # better (malloc and free that cancel out), and it is no part of the tests' binaries.
 
-N    ?= 200
 SEED ?=
 .PHONY: truth truth-all
 truth: all $B/tests/native ## N=200 fresh random traces against this computer's own C library (SEED=1: repeatable)
-	@MEMWALK_BUILD=$B python3 tests/truth/make_truth.py $B/tests/native $N $(SEED)
+	@MEMWALK_BUILD=$B python3 tests/truth/make_truth.py $B/tests/native $(or $N,200) $(SEED)
 truth-all: all ## every recorded trace of ../shared/traces, in both modes
 	@MEMWALK_BUILD=$B python3 tests/test_truth.py
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """test_truth.py: memwalk truth against what really happened, op by op: a random trace of each
-profile and some small ones, recorded in tests/truth/recorded; and every trace of the malloc family in ../shared/traces
-in both modes, where that folder is here."""
+profile and some small ones, recorded in tests/truth/recorded; and every trace of the malloc family
+in ../shared/traces in both modes, where that folder is here."""
 import glob
 import json
 import os
