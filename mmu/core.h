@@ -19,7 +19,7 @@ struct mmu {
     struct mmu_config config;
     struct mmu_regs regs;
     struct mmu_counters count;
-    struct tlb tlb[TLB_LEVELS];
+    struct tlb tlb[TLB_ARRAYS];
     struct classify *classify[TLB_LEVELS]; /* NULL: not configured */
     struct opt *opt[TLB_LEVELS];           /* NULL: not configured */
     struct psc psc;
@@ -51,6 +51,17 @@ static inline uint64_t mmu_space(const struct mmu_regs *regs)
 static inline bool mmu_has_level(const struct mmu *m, unsigned level)
 {
     return m->tlb[level].config.sets != 0;
+}
+
+/* The levels that an access asks. */
+static inline unsigned mmu_first(const struct mmu *m, enum access how)
+{
+    return how == ACCESS_FETCH && mmu_has_level(m, TLB_L1I) ? TLB_L1I : TLB_L1D;
+}
+
+static inline unsigned mmu_second(const struct mmu *m, enum access how)
+{
+    return how == ACCESS_FETCH && mmu_has_level(m, TLB_L2I) ? TLB_L2I : TLB_L2;
 }
 
 static inline void mmu_charge(struct mmu *m, cycles_t *sum, cycles_t cycles)

@@ -39,11 +39,11 @@ static void count_accesses(struct mmu *m, size_t n, enum access how, size_t byte
     mmu_charge(m, &m->count.cycles_data, n * m->config.data_cycles);
 }
 
-static void count_hits(struct mmu *m, size_t n)
+static void count_hits(struct mmu *m, unsigned first, size_t n)
 {
-    m->count.tlb[TLB_L1D].lookups += n;
-    m->count.tlb[TLB_L1D].hits += n;
-    mmu_charge(m, &m->count.cycles_tlb, n * m->config.tlb[TLB_L1D].hit_cycles);
+    m->count.tlb[first].lookups += n;
+    m->count.tlb[first].hits += n;
+    mmu_charge(m, &m->count.cycles_tlb, n * m->config.tlb[first].hit_cycles);
 }
 
 /* ---- the pages that hit last, for struct hot ----
@@ -134,7 +134,8 @@ static void copy(uint8_t *bytes, uint8_t *buf, size_t n, enum access how)
 
 bool front_access(struct mmu *m, va_t va, uint8_t *buf, size_t n, enum access how)
 {
-    struct tlb *t = &m->tlb[TLB_L1D];
+    unsigned first = mmu_first(m, how);
+    struct tlb *t = &m->tlb[first];
     uint64_t key = key_make(va, SIZE_4K, mmu_space(&m->regs));
     uint32_t set = tlb_set(t, key);
     int way = tlb_find(t, set, key);
@@ -145,11 +146,11 @@ bool front_access(struct mmu *m, va_t va, uint8_t *buf, size_t n, enum access ho
     if (!rights_allow(front_rights(m, how), data_flags(data)))
         return false;
     tlb_hit(t, set, (uint32_t)way);
-    if (m->classify[TLB_L1D])
-        classify_use(m->classify[TLB_L1D], entry->key);
-    if (m->opt[TLB_L1D])
-        opt_use(m->opt[TLB_L1D], entry->key);
-    count_hits(m, 1);
+    if (m->classify[first])
+        classify_use(m->classify[first], entry->key);
+    if (m->opt[first])
+        opt_use(m->opt[first], entry->key);
+    count_hits(m, first, 1);
     count_accesses(m, 1, how, n);
     uint8_t *bytes = buf ? frame_bytes(m, data_pfn(data), how == ACCESS_WRITE) : NULL;
     front_note(m, va >> PAGE_SHIFT, bytes, how);
@@ -168,7 +169,7 @@ static size_t touch_hits(struct mmu *m, const va_t *va, size_t n, enum access ho
         size_t first = i++;
         while (i < n && va[i] >> PAGE_SHIFT == va[first] >> PAGE_SHIFT)
             i++;
-        count_hits(m, i - first - 1);
+        count_hits(m, mmu_first(m, how), i - first - 1);
         count_accesses(m, i - first - 1, how, i - first - 1);
     }
     return i;
@@ -307,7 +308,7 @@ struct batch {
 static INLINE struct batch touch_lru(struct mmu *m, const va_t *va, size_t n, enum access how,
                                      struct shape shape)
 {
-    const struct tlb t1 = m->tlb[TLB_L1D], t2 = m->tlb[TLB_L2];
+    const struct tlb t1 = m->tlb[mmu_first(m, how)], t2 = m->tlb[mmu_second(m, how)];
     const struct rights rights = front_rights(m, how);
     const struct leaf_rule rule = leaf_rule(m, how);
     const uint64_t space = mmu_space(&m->regs);
@@ -328,14 +329,17 @@ static INLINE struct batch touch_lru(struct mmu *m, const va_t *va, size_t n, en
             size_t slot2 = (size_t)set2 * shape.stride2;
             int way2 = way_of(&t2, slot2, key, shape.stride2);
             uint64_t data = 0;
-            if (way2 != TLB_NONE)
+            bool found = way2 != TLB_NONE;
+            if (found && UNLIKELY(t2.entry[slot2 + (size_t)way2].key != key))
+                break; /* a global entry of another PCID */
+            if (found)
                 data = t2.entry[slot2 + (size_t)way2].data;
             else if (t2.valid[set2] == t2.config.ways)
                 data = region_walk(m, va[i], rule, shape.levels);
             bool full = t1.valid[set] == t1.config.ways;
             if (UNLIKELY(!full || !data || !rights_allow(rights, data_flags(data))))
                 break;
-            if (way2 != TLB_NONE) {
+            if (found) {
                 t2.state[set2] = repl_front(t2.state[set2], (uint32_t)way2);
             } else {
                 replace_oldest(&t2, set2, slot2, key, data);
@@ -369,20 +373,21 @@ touch_newer(struct mmu *m, const va_t *va, size_t n, enum access how)
 
 static struct batch touch_any(struct mmu *m, const va_t *va, size_t n, enum access how)
 {
-    struct shape shape = {m->tlb[TLB_L1D].stride, m->tlb[TLB_L2].stride, false, LEVELS_MAX};
+    struct shape shape = {m->tlb[mmu_first(m, how)].stride, m->tlb[mmu_second(m, how)].stride,
+                          false, LEVELS_MAX};
     return touch_lru(m, va, n, how, shape);
 }
 
-static bool common(const struct mmu *m)
+static bool common(const struct mmu *m, enum access how)
 {
-    const struct tlb *t1 = &m->tlb[TLB_L1D], *t2 = &m->tlb[TLB_L2];
+    const struct tlb *t1 = &m->tlb[mmu_first(m, how)], *t2 = &m->tlb[mmu_second(m, how)];
     return t1->stride == TLB_LANES && t2->stride == 2 * TLB_LANES && is_pow2(t1->config.sets) &&
            is_pow2(t2->config.sets) && mmu_levels(&m->regs) == 4;
 }
 
 static struct batch touch_fitting(struct mmu *m, const va_t *va, size_t n, enum access how)
 {
-    if (!common(m))
+    if (!common(m, how))
         return touch_any(m, va, n, how);
 #ifdef NEWER_HOST
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2"))
@@ -393,9 +398,10 @@ static struct batch touch_fitting(struct mmu *m, const va_t *va, size_t n, enum 
 
 static void batch_count(struct mmu *m, const struct batch *b, enum access how)
 {
-    struct tlb_counters *l1 = &m->count.tlb[TLB_L1D], *l2 = &m->count.tlb[TLB_L2];
+    unsigned first = mmu_first(m, how), second = mmu_second(m, how);
+    struct tlb_counters *l1 = &m->count.tlb[first], *l2 = &m->count.tlb[second];
     count_accesses(m, b->done, how, b->done);
-    count_hits(m, b->done - b->l1_misses);
+    count_hits(m, first, b->done - b->l1_misses);
     l1->lookups += b->l1_misses;
     l1->misses += b->l1_misses;
     l1->fills += b->l1_misses;
@@ -406,7 +412,7 @@ static void batch_count(struct mmu *m, const struct batch *b, enum access how)
     l2->fills += b->l2_misses;
     l2->evictions += b->l2_misses;
     mmu_charge(m, &m->count.cycles_tlb,
-               (b->l1_misses - b->l2_misses) * m->config.tlb[TLB_L2].hit_cycles);
+               (b->l1_misses - b->l2_misses) * m->config.tlb[second].hit_cycles);
     uint64_t reads = b->l2_misses * mmu_levels(&m->regs);
     m->count.walks += b->l2_misses;
     m->count.walk_reads += reads;
@@ -418,20 +424,32 @@ static bool packed_lru(const struct tlb *t)
     return t->config.sets && t->config.repl == REPL_LRU && t->config.ways <= REPL_PACKED_WAYS;
 }
 
-/* Large pages, classes, the record for OPT, prefetches and paging-structure caches are the plain
- * path's. */
-static bool ordinary(const struct mmu *m)
+/* Does a level hold whole 4 KiB pages and nothing else? */
+static bool only_small(const struct mmu *m, unsigned level)
 {
-    const struct tlb *l1 = &m->tlb[TLB_L1D], *l2 = &m->tlb[TLB_L2];
-    bool small =
-        !l1->held[SIZE_2M] && !l1->held[SIZE_1G] && !l2->held[SIZE_2M] && !l2->held[SIZE_1G];
-    return small && packed_lru(l1) && packed_lru(l2) && !m->config.classify && !m->config.opt &&
-           !m->psc.any && m->config.prefetch == PREFETCH_OFF;
+    if (m->tlb[level].pieces)
+        return false;
+    for (unsigned array = level; array < TLB_ARRAYS; array += TLB_LEVELS)
+        for (enum size_code size = SIZE_4K + 1; size < SIZE_CODES; size++)
+            if (m->tlb[array].held[size])
+                return false;
+    return true;
+}
+
+/* Large pages, classes, the record for OPT, prefetches, paging-structure caches and what moves
+ * between levels are the plain path's. */
+static bool ordinary(const struct mmu *m, enum access how)
+{
+    unsigned first = mmu_first(m, how), second = mmu_second(m, how);
+    return packed_lru(&m->tlb[first]) && packed_lru(&m->tlb[second]) && !m->config.classify &&
+           !m->config.opt && !m->psc.any && m->config.inclusion == INCLUSION_NINE &&
+           m->config.coalesce < 2 && m->config.prefetch == PREFETCH_OFF && only_small(m, first) &&
+           only_small(m, second);
 }
 
 size_t front_touch(struct mmu *m, const va_t *va, size_t n, enum access how)
 {
-    if (!ordinary(m))
+    if (!ordinary(m, how))
         return touch_hits(m, va, n, how);
     regions_check(m);
     struct batch b = touch_fitting(m, va, n, how);

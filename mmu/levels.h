@@ -13,18 +13,16 @@ static inline struct scope scope_current(const struct mmu *m)
     return (struct scope){KEY_PCID | KEY_VPID, mmu_space(&m->regs), true};
 }
 
-static inline enum size_code flags_size(uint32_t flags)
-{
-    return flags & TLB_1G ? SIZE_1G : flags & TLB_2M ? SIZE_2M : SIZE_4K;
-}
+/* In what follows data is that of the page, as tlb.h lays it out: its first frame, whatever piece
+ * of it a level holds. */
 
 /* From either level of TLB; a hit in the second fills the first. */
-bool levels_lookup(struct mmu *, va_t, uint64_t *data);
-/* Puts what a walk found into both. */
-void levels_fill(struct mmu *, va_t, uint64_t data);
+bool levels_lookup(struct mmu *, va_t, enum access, uint64_t *data);
+/* Puts what a walk found where the configuration says. */
+void levels_fill(struct mmu *, va_t, enum access, uint64_t data);
 /* Entries that would translate va learn that the page is dirty. */
 void levels_dirty(struct mmu *, va_t, uint64_t data);
-/* Forgets the entries of every size, in the scope, that would translate va. */
+/* Forgets the entries in the scope for the page that va lies in, whatever its size: all pieces. */
 void levels_drop(struct mmu *, va_t, const struct scope *);
 /* Forgets all entries in the scope. */
 void levels_flush(struct mmu *, const struct scope *);

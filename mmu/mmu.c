@@ -17,9 +17,27 @@
 
 /* ---- life ---- */
 
+const char *const tlb_array_name[TLB_ARRAYS] = {"L1",    "L2",    "L1I",    "L2I",
+                                                "L1 2M", "L2 2M", "L1I 2M", "L2I 2M",
+                                                "L1 1G", "L2 1G", "L1I 1G", "L2I 1G"};
+const char *const tlb_inclusion_name[INCLUSIONS] = {"nine", "inclusive", "exclusive"};
+
 struct problem {
     const char *field, *reason;
 };
+
+static const char *const array_field[TLB_ARRAYS] = {
+    "tlb.l1d",    "tlb.l2",     "tlb.l1i",    "tlb.l2i",   "tlb.l1d.2m", "tlb.l2.2m",
+    "tlb.l1i.2m", "tlb.l2i.2m", "tlb.l1d.1g", "tlb.l2.1g", "tlb.l1i.1g", "tlb.l2i.1g"};
+
+/* A further array has the policy of its level. */
+static struct tlb_config array_config(const struct mmu_config *c, unsigned array)
+{
+    struct tlb_config config = c->tlb[array];
+    config.repl = c->tlb[array % TLB_LEVELS].repl;
+    config.hit_cycles = c->tlb[array % TLB_LEVELS].hit_cycles;
+    return config;
+}
 
 static const char *tlb_problem(const struct tlb_config *c)
 {
@@ -79,21 +97,88 @@ static struct problem extras_problem(const struct mmu_config *c)
     return caches_problem(c);
 }
 
-static struct problem config_problem(const struct mmu_config *c)
+static struct problem arrays_problem(const struct mmu_config *c)
 {
     if (c->tlb[TLB_L1D].sets < 1)
         return (struct problem){"tlb.l1d.sets", "at least 1 set"};
-    const char *reason = tlb_problem(&c->tlb[TLB_L1D]);
-    if (reason)
-        return (struct problem){"tlb.l1d", reason};
-    reason = c->tlb[TLB_L2].sets ? tlb_problem(&c->tlb[TLB_L2]) : NULL;
-    if (reason)
-        return (struct problem){"tlb.l2", reason};
+    for (unsigned array = 0; array < TLB_ARRAYS; array++) {
+        struct tlb_config config = array_config(c, array);
+        const char *reason = config.sets ? tlb_problem(&config) : NULL;
+        if (!reason && config.sets && !c->tlb[array % TLB_LEVELS].sets)
+            reason = "there is no such level";
+        if (reason)
+            return (struct problem){array_field[array], reason};
+    }
+    if (c->tlb[TLB_L2I].sets && !(c->tlb[TLB_L1I].sets && c->tlb[TLB_L2].sets))
+        return (struct problem){"tlb.l2i", "needs tlb.l1i and tlb.l2 beside it"};
+    if (c->coalesce > COALESCE_MAX || (c->coalesce && !is_pow2(c->coalesce)))
+        return (struct problem){"tlb.coalesce", "1, 2, 4 or 8 pages"};
+    return (struct problem){NULL, NULL};
+}
+
+static uint64_t largest_of(const struct mmu_config *c, unsigned level)
+{
+    return c->largest[level] ? c->largest[level] : GIB;
+}
+
+static struct problem largest_problem(const struct mmu_config *c)
+{
+    static const char *const field[TLB_LEVELS] = {"tlb.l1d.largest", "tlb.l2.largest",
+                                                  "tlb.l1i.largest", "tlb.l2i.largest"};
+    for (unsigned level = 0; level < TLB_LEVELS; level++) {
+        uint64_t largest = largest_of(c, level);
+        if (largest != 4 * KIB && largest != 2 * MIB && largest != GIB)
+            return (struct problem){field[level], "the largest page is 4K, 2M or 1G"};
+    }
+    return (struct problem){NULL, NULL};
+}
+
+/* An inclusive second level must be able to hold what the first holds; an exclusive one gets the
+ * first one's entries as they are, and gives them back to either side. */
+static struct problem inclusion_problem(const struct mmu_config *c)
+{
+    if (c->inclusion == INCLUSION_NINE)
+        return (struct problem){NULL, NULL};
+    if (c->inclusion >= INCLUSIONS || !c->tlb[TLB_L2].sets)
+        return (struct problem){"tlb.l2.inclusion", "needs a second level"};
+    bool exclusive = c->inclusion == INCLUSION_EXCLUSIVE;
+    for (unsigned level = 0; level < TLB_LEVELS; level++) {
+        bool second = level == TLB_L2I;
+        unsigned beside = level == TLB_L1I && c->tlb[TLB_L2I].sets ? TLB_L2I : TLB_L2;
+        if (!c->tlb[level].sets || level == TLB_L2 || (second && !exclusive))
+            continue;
+        if (exclusive && largest_of(c, level) != largest_of(c, TLB_L2))
+            return (struct problem){"tlb.l2.inclusion", "exclusive needs one largest page for all"};
+        if (largest_of(c, level) > largest_of(c, beside))
+            return (struct problem){"tlb.l2.inclusion",
+                                    "inclusive needs a second level that holds all page sizes"};
+    }
+    return (struct problem){NULL, NULL};
+}
+
+static struct problem psc_problem(const struct mmu_config *c)
+{
     static const char *const psc[] = {"psc",       "psc",       "psc.pde",
                                       "psc.pdpte", "psc.pml4e", "psc.pml5e"};
-    for (unsigned level = 0; level <= LEVELS_MAX; level++)
-        if (c->psc_entries[level] > (level >= 2 ? 1024u : 0u))
+    for (unsigned level = 0; level <= LEVELS_MAX; level++) {
+        uint32_t entries = c->psc_entries[level], ways = c->psc_ways[level];
+        if (entries > (level >= 2 ? 1024u : 0u))
             return (struct problem){psc[level], "at most 1024 entries, and only from PDEs up"};
+        if (entries && ways && entries % ways)
+            return (struct problem){psc[level], "the entries must fill whole sets of ways"};
+    }
+    return (struct problem){NULL, NULL};
+}
+
+static struct problem config_problem(const struct mmu_config *c)
+{
+    static struct problem (*const checks[])(const struct mmu_config *) = {
+        arrays_problem, largest_problem, inclusion_problem, psc_problem};
+    for (unsigned i = 0; i < ARRAY_LEN(checks); i++) {
+        struct problem p = checks[i](c);
+        if (p.reason)
+            return p;
+    }
     if (c->maxphyaddr < 36 || c->maxphyaddr > 52)
         return (struct problem){"maxphyaddr", "36 to 52 bits"};
     return extras_problem(c);
@@ -107,21 +192,41 @@ bool mmu_config_check(const struct mmu_config *c, const char **field, const char
     return !p.reason;
 }
 
-static bool levels_init(struct mmu *m)
+/* The bound is of one array that is filled by its own misses. */
+static bool has_opt(const struct mmu *m, unsigned level)
+{
+    const struct mmu_config *c = &m->config;
+    return c->opt && c->tlb[level].sets && !c->tlb[level + TLB_LEVELS].sets &&
+           !c->tlb[level + 2 * TLB_LEVELS].sets && c->coalesce < 2 &&
+           c->inclusion != INCLUSION_EXCLUSIVE;
+}
+
+static bool opts_init(struct mmu *m)
 {
     for (unsigned level = 0; level < TLB_LEVELS; level++) {
-        const struct tlb_config *c = &m->config.tlb[level];
-        if (!c->sets)
+        if (!has_opt(m, level))
             continue;
-        if (!tlb_init(&m->tlb[level], m->env->arena, c))
+        m->opt[level] = opt_new(m->env->arena, &m->tlb[level], m->config.opt_limit);
+        if (!m->opt[level])
             return false;
-        if (m->config.opt)
-            m->opt[level] = opt_new(m->env->arena, &m->tlb[level], m->config.opt_limit);
-        if (m->config.opt && !m->opt[level])
+    }
+    return true;
+}
+
+static bool arrays_init(struct mmu *m)
+{
+    uint64_t entries[TLB_LEVELS] = {0};
+    for (unsigned array = 0; array < TLB_ARRAYS; array++) {
+        struct tlb_config *c = &m->config.tlb[array];
+        *c = array_config(&m->config, array);
+        if (c->sets && !tlb_init(&m->tlb[array], m->env->arena, c))
             return false;
-        if (!m->config.classify)
+        entries[array % TLB_LEVELS] += (uint64_t)c->sets * c->ways;
+    }
+    for (unsigned level = 0; level < TLB_LEVELS && m->config.classify; level++) {
+        if (!entries[level])
             continue;
-        m->classify[level] = classify_new(m->env->arena, (uint64_t)c->sets * c->ways);
+        m->classify[level] = classify_new(m->env->arena, entries[level]);
         if (!m->classify[level])
             return false;
     }
@@ -143,7 +248,7 @@ struct mmu *mmu_new(struct env *env, struct ram *ram, const struct mmu_config *c
                                 .efer = EFER_NXE,
                                 .pat = PAT_RESET,
                                 .maxphyaddr = config->maxphyaddr};
-    if (!levels_init(m) || !psc_init(&m->psc, env->arena, config->psc_entries) ||
+    if (!arrays_init(m) || !opts_init(m) || !psc_init(&m->psc, env->arena, config) ||
         !caches_init(&m->caches, env->arena, config) ||
         !prefetch_init(&m->prefetch, env->arena, config))
         return NULL;
@@ -306,10 +411,31 @@ static void walk_done(struct mmu *m, struct walk *w, enum access how)
          .flags = w->to.flags, .reads = w->steps);
 }
 
-/* The frame in a TLB entry is the first of its page. */
-static uint64_t walk_data(const struct walk *w)
+/* Do the entries around that of the page map neighbours, in all else alike, so that one TLB entry
+ * can hold them? They lie in one line of a data cache, so hardware sees them for nothing. NOTE: A
+ * and D must be the same too; what vendors' processors ask for is not told in full. A guest's
+ * neighbours need not be neighbours in the machine, so there none are looked for. */
+static bool in_run(const struct mmu *m, const struct walk *w)
 {
-    return data_make(align_down(w->to.pa, w->to.page_size) >> PAGE_SHIFT, w->to.flags);
+    const struct walk_step *leaf = &w->step[w->steps - 1];
+    unsigned pages = m->config.coalesce;
+    if (pages < 2 || leaf->level != 1 || m->regs.eptp)
+        return false;
+    pa_t first = align_down(leaf->pa, 8 * (pa_t)pages);
+    pte_t want = leaf->entry - ((leaf->pa - first) / 8 << PAGE_SHIFT);
+    if ((want & PTE_FRAME) % (pages * PAGE_SIZE))
+        return false;
+    for (unsigned i = 0; i < pages; i++)
+        if (ram_read64(m->ram, first + 8 * (pa_t)i) != want + ((pte_t)i << PAGE_SHIFT))
+            return false;
+    return true;
+}
+
+/* What goes into the TLBs: the page's first frame. */
+static uint64_t walk_data(const struct mmu *m, const struct walk *w)
+{
+    uint32_t flags = w->to.flags | (in_run(m, w) ? TLB_RUN : 0);
+    return data_make(align_down(w->to.pa, w->to.page_size) >> PAGE_SHIFT, flags);
 }
 
 static bool walk_page(struct mmu *m, const struct piece *p, uint64_t *data, struct mmu_fault *fault)
@@ -337,7 +463,7 @@ static bool walk_page(struct mmu *m, const struct piece *p, uint64_t *data, stru
     }
     walk_done(m, &w, p->how);
     walk_timed(m, false);
-    *data = walk_data(&w);
+    *data = walk_data(m, &w);
     return true;
 }
 
@@ -361,7 +487,7 @@ static bool dirty_walk(struct mmu *m, const struct piece *p, uint64_t *data,
     }
     struct scope current = scope_current(m);
     levels_drop(m, p->va, &current);
-    levels_fill(m, p->va, fresh);
+    levels_fill(m, p->va, p->how, fresh);
     return true;
 }
 
@@ -395,12 +521,12 @@ static bool translate_data(struct mmu *m, const struct piece *p, uint64_t *data,
 {
     if (!va_canonical(p->va, mmu_levels(&m->regs)))
         return raise_fault(m, p, canonical_vector(&m->regs), 0, 0, fault);
-    if (levels_lookup(m, p->va, data))
+    if (levels_lookup(m, p->va, p->how, data))
         return cached_judge(m, p, data, fault);
     *data = prefetch_take(m, p->va, p->how);
     if (!*data && !walk_page(m, p, data, fault))
         return false;
-    levels_fill(m, p->va, *data);
+    levels_fill(m, p->va, p->how, *data);
     prefetch_next(m, p->va);
     return true;
 }
@@ -543,17 +669,17 @@ void mmu_cache_line(const struct mmu *m, unsigned level, uint32_t set, uint32_t 
     caches_line(&m->caches, level, set, way, line);
 }
 
-const struct tlb_config *mmu_tlb_config(const struct mmu *m, unsigned level)
+const struct tlb_config *mmu_tlb_config(const struct mmu *m, unsigned array)
 {
-    CHECK(level < TLB_LEVELS);
-    return &m->config.tlb[level];
+    CHECK(array < TLB_ARRAYS);
+    return &m->config.tlb[array];
 }
 
-void mmu_tlb_line(const struct mmu *m, unsigned level, uint32_t set, uint32_t way,
+void mmu_tlb_line(const struct mmu *m, unsigned array, uint32_t set, uint32_t way,
                   struct tlb_line *line)
 {
-    CHECK(level < TLB_LEVELS);
-    const struct tlb *t = &m->tlb[level];
+    CHECK(array < TLB_ARRAYS);
+    const struct tlb *t = &m->tlb[array];
     CHECK(set < t->config.sets && way < t->config.ways);
     size_t slot = tlb_slot(t, set, way);
     uint64_t key = t->entry[slot].key;
@@ -578,6 +704,7 @@ void mmu_psc_line(const struct mmu *m, unsigned level, uint32_t slot, struct psc
 {
     CHECK(slot < mmu_psc_entries(m, level));
     const struct tlb *t = &m->psc.level[level];
+    slot = slot / t->config.ways * t->stride + slot % t->config.ways;
     *line = (struct psc_line){.valid = t->entry[slot].key != 0};
     if (!line->valid)
         return;

@@ -4,15 +4,21 @@
  * ever called back. The kernel changes tables in RAM and then says what to forget (mmu_invlpg,
  * mmu_invpcid, mmu_write_cr3); the MMU keeps stale entries until then, as the architecture allows.
  *
- *     va ──▶ L1 dTLB ──miss──▶ L2 TLB ──miss──▶ paging-structure caches ──▶ walk ──▶ fill both
+ *     va ──▶ L1 TLB ──miss──▶ L2 TLB ──miss──▶ paging-structure caches ──▶ walk ──▶ fill both
  *
  * Semantics of the counts: set = page number mod sets; the second level is looked up, and its
  * recency updated, only on a first-level miss; a second-level hit fills the first level; a miss
- * fills both, the second level first; nothing is back-invalidated; invalid ways are filled first,
- * lowest way first.
+ * fills both, the second level first; invalid ways are filled first, lowest way first.
  *
- * A large page is held as one entry of its own size, in the set (page number of that size) mod
- * sets, in the same ways as 4 KiB pages.
+ * Fetches have a first level of their own where one is configured (and may have a second), else
+ * they share that of data. A level is one array for all page sizes, or has further ones for 2 MiB
+ * and 1 GiB pages; its arrays are looked up at once and counted as one. A large page is held as one
+ * entry of its own size, in the set (page number of that size) mod sets; where it is larger than
+ * the level may hold, as entries for the pieces that were used. With tlb.coalesce an entry may hold
+ * several 4 KiB pages that are neighbours in both spaces.
+ *
+ * Inclusive: what the second level throws out, the first level loses too. Exclusive: a walk fills
+ * the first level only, what that throws out moves to the second, and a hit there moves it back.
  *
  * A write through an entry whose dirty flag is clear is a hit, and then a walk that sets D in the
  * table: so walks = misses of the last level + dirty_walks (less the misses that a prefetch had
@@ -42,13 +48,38 @@ enum repl_policy {
 extern const char *const repl_name[REPL_POLICIES]; /* "lru", "fifo", … */
 extern const char *const repl_doc[REPL_POLICIES];
 
+/* One array. Of the further arrays of a level only sets and ways are looked at. */
 struct tlb_config {
-    uint32_t sets, ways; /* sets need not be a power of two */
+    uint32_t sets, ways; /* sets need not be a power of two; 0 sets: no such array */
     uint32_t repl;       /* enum repl_policy */
     uint32_t hit_cycles; /* added when this level answers */
 };
 
-enum { TLB_L1D, TLB_L2, TLB_LEVELS };
+/* The levels, each named like its main array; then their further arrays for large pages. Array a
+ * belongs to level a mod TLB_LEVELS. */
+enum {
+    TLB_L1D, /* data, and instructions too where there is no TLB_L1I */
+    TLB_L2,  /* data, and instructions too where there is no TLB_L2I */
+    TLB_L1I,
+    TLB_L2I,
+    TLB_LEVELS,
+    TLB_L1D_2M = TLB_LEVELS,
+    TLB_L2_2M,
+    TLB_L1I_2M,
+    TLB_L2I_2M,
+    TLB_L1D_1G,
+    TLB_L2_1G,
+    TLB_L1I_1G,
+    TLB_L2I_1G,
+    TLB_ARRAYS
+};
+extern const char *const tlb_array_name[TLB_ARRAYS]; /* "L1", "L2", "L1I", … "L1 2M" … */
+
+/* How the second level is filled. NINE: neither inclusive nor exclusive. */
+enum tlb_inclusion { INCLUSION_NINE, INCLUSION_INCLUSIVE, INCLUSION_EXCLUSIVE, INCLUSIONS };
+extern const char *const tlb_inclusion_name[INCLUSIONS];
+
+#define COALESCE_MAX 8u /* entries of a table in one line of a data cache */
 
 /* Data caches, for data and for the walker's reads and marks of entries: mmu/cache.h. */
 #define CACHE_LEVELS 3
@@ -64,8 +95,12 @@ enum prefetch_kind { PREFETCH_OFF, PREFETCH_NEXT, PREFETCH_DISTANCE, PREFETCH_KI
 extern const char *const prefetch_name[PREFETCH_KINDS]; /* "off", "next", "distance" */
 
 struct mmu_config {
-    struct tlb_config tlb[TLB_LEVELS];
+    struct tlb_config tlb[TLB_ARRAYS];
+    uint64_t largest[TLB_LEVELS]; /* bytes: larger pages are held in pieces of this size; 0: any */
+    uint32_t inclusion;           /* enum tlb_inclusion */
+    uint32_t coalesce;            /* pages in one entry: 2, 4 or 8; 0 or 1: off */
     uint32_t psc_entries[LEVELS_MAX + 1]; /* by level of the entry held: [2] PDE … ; 0: none */
+    uint32_t psc_ways[LEVELS_MAX + 1];    /* 0: fully associative */
     uint32_t walk_read_cycles;            /* each entry that the walker reads */
     uint32_t data_cycles;                 /* each access to data, after translation */
     uint32_t exit_cycles;                 /* each VM exit, with the way back */
@@ -166,6 +201,7 @@ enum tlb_flag {
     TLB_EPT_X = 1 << 15,
     TLB_2M = 1 << 12,    /* a 2 MiB page */
     TLB_1G = 1 << 13,    /* a 1 GiB page */
+    TLB_RUN = 1 << 16,   /* a 4 KiB page that shares its entry with its neighbours */
     TLB_KEYS = 15 << 19, /* protection key */
 };
 #define TLB_KEY_SHIFT 19
@@ -237,7 +273,8 @@ enum miss_class { MISS_COLD, MISS_CAPACITY, MISS_CONFLICT, MISS_COHERENCE, MISS_
 
 struct tlb_counters {
     uint64_t lookups, hits, misses, fills, evictions, invalidations; /* misses with faults too */
-    uint64_t by_class[MISS_CLASSES];                                 /* all 0 unless configured */
+    uint64_t back_invalidations;     /* lost because an inclusive second level lost it */
+    uint64_t by_class[MISS_CLASSES]; /* all 0 unless configured */
 };
 
 struct cache_counters {
@@ -357,16 +394,23 @@ struct tlb_line {
     bool valid;
     vpn_t vpn; /* first page it maps */
     pfn_t pfn;
-    uint64_t page_size;
-    uint32_t flags; /* enum tlb_flag */
-    uint32_t rank;  /* 0: the policy would throw this way out first */
-    uint16_t pcid;  /* under which it was filled; a global entry serves all */
+    uint64_t page_size; /* what it maps: less than the page where the level holds pieces */
+    uint32_t flags;     /* enum tlb_flag */
+    uint32_t rank;      /* 0: the policy would throw this way out first */
+    uint16_t pcid;      /* under which it was filled; a global entry serves all */
 };
 
 /* Misses that the level would have had at least, whatever its replacement policy, on the lookups
- * that it had (Belady's MIN: mmu/opt.h). false: not configured, or more uses than config.opt_limit.
+ * that it had (Belady's MIN: mmu/opt.h). false: not configured, more uses than config.opt_limit, or
+ * a level of several arrays, with coalesced pages or exclusive.
  * Takes as long as the run itself. */
 bool mmu_opt_misses(const struct mmu *, unsigned level, uint64_t *misses);
+
+/* Bytes of the page that the line maps, or maps a piece of, or, with TLB_RUN, each of its pages. */
+static inline uint64_t tlb_line_page(const struct tlb_line *line)
+{
+    return line->flags & TLB_1G ? GIB : line->flags & TLB_2M ? 2 * MIB : PAGE_SIZE;
+}
 
 struct cache_line {
     bool valid, dirty;
@@ -377,8 +421,8 @@ struct cache_line {
 const struct cache_config *mmu_cache_config(const struct mmu *, unsigned level);
 void mmu_cache_line(const struct mmu *, unsigned level, uint32_t set, uint32_t way,
                     struct cache_line *);
-const struct tlb_config *mmu_tlb_config(const struct mmu *, unsigned level); /* TLB_L1D, TLB_L2 */
-void mmu_tlb_line(const struct mmu *, unsigned level, uint32_t set, uint32_t way,
+const struct tlb_config *mmu_tlb_config(const struct mmu *, unsigned array);
+void mmu_tlb_line(const struct mmu *, unsigned array, uint32_t set, uint32_t way,
                   struct tlb_line *);
 
 struct psc_line {

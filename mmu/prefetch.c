@@ -18,11 +18,6 @@ const char *const prefetch_name[PREFETCH_KINDS] = {"off", "next", "distance"};
 
 /* ---- the buffer ---- */
 
-static enum size_code size_of(uint32_t flags)
-{
-    return flags & TLB_1G ? SIZE_1G : flags & TLB_2M ? SIZE_2M : SIZE_4K;
-}
-
 /* Where the buffer has va in the current space, in any size; TLB_NONE. */
 static int find(const struct mmu *m, va_t va)
 {
@@ -97,8 +92,8 @@ static bool walk_quietly(struct mmu *m, va_t va, struct walk *w)
 
 static bool any_level_has(const struct mmu *m, va_t va)
 {
-    for (unsigned level = 0; level < TLB_LEVELS; level++) {
-        const struct tlb *t = &m->tlb[level];
+    for (unsigned array = 0; array < TLB_ARRAYS; array++) {
+        const struct tlb *t = &m->tlb[array];
         for (enum size_code size = SIZE_4K; size < SIZE_CODES; size++) {
             uint64_t key = key_make(va, size, mmu_space(&m->regs));
             if (t->held[size] && tlb_find(t, tlb_set(t, key), key) != TLB_NONE)
@@ -120,10 +115,10 @@ static void fetch(struct mmu *m, vpn_t vpn)
         return;
     }
     uint64_t data = data_make(align_down(w.to.pa, w.to.page_size) >> PAGE_SHIFT, w.to.flags);
-    uint64_t key = key_make(va, size_of(w.to.flags), mmu_space(&m->regs));
+    uint64_t key = key_make(va, flags_size(w.to.flags), mmu_space(&m->regs));
     if (t->valid[0] == t->config.ways)
         leave(m, t->ops->victim(tlb_state(t, 0), t->config.ways, &m->env->rng), false);
-    uint64_t victim;
+    struct tlb_entry victim;
     uint32_t way = tlb_put(t, &m->env->rng, 0, key, data, &victim);
     m->count.prefetch.fills++;
     EMIT(m->env, prefetch_fill, .slot = way, .vpn = key_vpn(key), .pfn = data_pfn(data));

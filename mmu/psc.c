@@ -1,4 +1,4 @@
-/* psc.c: paging-structure caches, made of TLB sets: one set for each level of tables. */
+/* psc.c: paging-structure caches: one array, made like a TLB, for each level of tables. */
 #include "mmu/psc.h"
 
 /* One size of "page" per cache: what an entry of the level covers. Never 0, as 0 is invalid. */
@@ -14,12 +14,14 @@ va_t psc_va(uint64_t key, unsigned level)
     return ((key_number(key) * level_span(level)) ^ sign) - sign;
 }
 
-bool psc_init(struct psc *psc, struct arena *arena, const uint32_t entries[LEVELS_MAX + 1])
+bool psc_init(struct psc *psc, struct arena *arena, const struct mmu_config *c)
 {
     for (unsigned level = 2; level <= LEVELS_MAX; level++) {
-        struct tlb_config config = {.sets = 1, .ways = entries[level], .repl = REPL_LRU};
-        if (!config.ways)
+        uint32_t entries = c->psc_entries[level];
+        uint32_t ways = c->psc_ways[level] ? c->psc_ways[level] : entries;
+        if (!entries)
             continue;
+        struct tlb_config config = {.sets = entries / ways, .ways = ways, .repl = REPL_LRU};
         psc->any = true;
         if (!tlb_init(&psc->level[level], arena, &config))
             return false;
@@ -27,15 +29,26 @@ bool psc_init(struct psc *psc, struct arena *arena, const uint32_t entries[LEVEL
     return true;
 }
 
+/* Finds va's entry: its set and way. */
+static bool psc_where(const struct tlb *t, uint64_t key, uint32_t *set, uint32_t *way)
+{
+    if (!t->config.ways)
+        return false;
+    *set = tlb_set(t, key);
+    int found = tlb_find(t, *set, key);
+    *way = (uint32_t)found;
+    return found != TLB_NONE;
+}
+
 static bool psc_find_level(struct psc *psc, va_t va, uint64_t space, unsigned level,
                            struct walk_start *start)
 {
     struct tlb *t = &psc->level[level];
-    int way = t->config.ways ? tlb_find(t, 0, psc_key(va, level, space)) : TLB_NONE;
-    if (way == TLB_NONE)
+    uint32_t set, way;
+    if (!psc_where(t, psc_key(va, level, space), &set, &way))
         return false;
-    tlb_hit(t, 0, (uint32_t)way);
-    uint64_t data = t->entry[way].data;
+    tlb_hit(t, set, way);
+    uint64_t data = t->entry[tlb_slot(t, set, way)].data;
     *start = (struct walk_start){level - 1, data & ~PAGE_MASK, data_flags(data), true};
     return true;
 }
@@ -58,42 +71,42 @@ void psc_fill(struct psc *psc, struct env *env, const struct walk *w, uint64_t s
         unsigned level = w->step[i].level;
         struct tlb *t = &psc->level[level];
         uint64_t key = psc_key(w->va, level, space);
-        if (!t->config.ways || tlb_find(t, 0, key) != TLB_NONE)
+        uint32_t set, way;
+        if (!t->config.ways || psc_where(t, key, &set, &way))
             continue;
-        uint64_t victim;
+        struct tlb_entry victim;
         pa_t table = w->step[i + 1].pa & ~PAGE_MASK; /* in a guest: behind its EPT */
-        uint32_t slot = tlb_put(t, &env->rng, 0, key, table | w->step[i].flags, &victim);
-        EMIT(env, psc_fill, .level = level, .slot = slot,
+        way = tlb_put(t, &env->rng, set, key, table | w->step[i].flags, &victim);
+        EMIT(env, psc_fill, .level = level, .slot = set * t->config.ways + way,
              .va = align_down(w->va, level_span(level)), .table = table, .pcid = key_pcid(key));
     }
 }
 
-static void psc_remove(struct psc *psc, struct env *env, unsigned level, uint32_t slot)
+/* Drops what a cache holds of the scope; page: of this key only, 0: any. Entries of
+ * paging-structure caches are never global. */
+static void psc_drop_level(struct psc *psc, struct env *env, unsigned level, uint64_t page,
+                           const struct scope *scope)
 {
-    tlb_remove(&psc->level[level], 0, slot);
-    EMIT(env, psc_drop, .level = level, .slot = slot);
+    struct tlb *t = &psc->level[level];
+    for (uint32_t set = 0; set < t->config.sets; set++) {
+        for (uint32_t way = 0; t->valid[set] && way < t->config.ways; way++) {
+            uint64_t key = t->entry[tlb_slot(t, set, way)].key;
+            if (!key || (page && (key & KEY_PAGE) != page) || !scope_has(scope, key, false))
+                continue;
+            tlb_remove(t, set, way);
+            EMIT(env, psc_drop, .level = level, .slot = set * t->config.ways + way);
+        }
+    }
 }
 
-/* Entries of paging-structure caches are never global. */
 void psc_flush(struct psc *psc, struct env *env, const struct scope *scope)
 {
-    for (unsigned level = 2; level <= LEVELS_MAX; level++) {
-        struct tlb *t = &psc->level[level];
-        for (uint32_t slot = 0; slot < t->config.ways && t->valid[0]; slot++)
-            if (t->entry[slot].key && scope_has(scope, t->entry[slot].key, false))
-                psc_remove(psc, env, level, slot);
-    }
+    for (unsigned level = 2; level <= LEVELS_MAX; level++)
+        psc_drop_level(psc, env, level, 0, scope);
 }
 
 void psc_drop(struct psc *psc, struct env *env, va_t va, const struct scope *scope)
 {
-    for (unsigned level = 2; level <= LEVELS_MAX; level++) {
-        struct tlb *t = &psc->level[level];
-        uint64_t page = psc_key(va, level, 0);
-        for (uint32_t slot = 0; slot < t->config.ways && t->valid[0]; slot++) {
-            uint64_t key = t->entry[slot].key;
-            if (key && (key & KEY_PAGE) == page && scope_has(scope, key, false))
-                psc_remove(psc, env, level, slot);
-        }
-    }
+    for (unsigned level = 2; level <= LEVELS_MAX; level++)
+        psc_drop_level(psc, env, level, psc_key(va, level, 0), scope);
 }

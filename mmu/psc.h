@@ -2,7 +2,7 @@
  *
  * Intel SDM vol. 3A, "Paging-Structure Caches": an entry of level n is found by the address bits
  * that select it and the PCID, and holds the table it points to, with the rights of all levels down
- * to it. Each level is fully associative with LRU.
+ * to it. Each level is an array of sets with LRU, one set unless configured.
  */
 #ifndef MEMWALK_MMU_PSC_H
 #define MEMWALK_MMU_PSC_H
@@ -15,7 +15,7 @@ struct psc {
     bool any;
 };
 
-bool psc_init(struct psc *, struct arena *, const uint32_t entries[LEVELS_MAX + 1]);
+bool psc_init(struct psc *, struct arena *, const struct mmu_config *);
 /* The lowest level that knows va says where the walk goes on; false: it starts at the root. */
 bool psc_find(struct psc *, struct env *, va_t, uint64_t space, struct walk_start *);
 /* Holds the tables that a completed walk came by. */

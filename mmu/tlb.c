@@ -39,19 +39,31 @@ static uint32_t lowest_invalid(const struct tlb *t, uint32_t set)
     return way;
 }
 
+static bool is_piece(uint64_t key, uint64_t data)
+{
+    return flags_size(data_flags(data)) > key_size(key);
+}
+
+static void note_gone(struct tlb *t, const struct tlb_entry *e)
+{
+    t->held[key_size(e->key)]--;
+    t->pieces -= is_piece(e->key, e->data);
+}
+
 uint32_t tlb_put(struct tlb *t, struct rng *rng, uint32_t set, uint64_t key, uint64_t data,
-                 uint64_t *victim)
+                 struct tlb_entry *victim)
 {
     uint32_t ways = t->config.ways;
     bool full = t->valid[set] == ways;
     uint32_t way = full ? t->ops->victim(tlb_state(t, set), ways, rng) : lowest_invalid(t, set);
     size_t slot = tlb_slot(t, set, way);
-    *victim = t->entry[slot].key;
+    *victim = t->entry[slot];
     if (full)
-        t->held[key_size(*victim)]--;
+        note_gone(t, victim);
     else
         t->valid[set]++;
     t->held[key_size(key)]++;
+    t->pieces += is_piece(key, data);
     t->entry[slot] = (struct tlb_entry){key, data};
     t->shorts[slot] = key_short(key);
     t->ops->fill(tlb_state(t, set), ways, way);
@@ -62,7 +74,7 @@ void tlb_remove(struct tlb *t, uint32_t set, uint32_t way)
 {
     size_t slot = tlb_slot(t, set, way);
     INVARIANT(t->entry[slot].key != 0);
-    t->held[key_size(t->entry[slot].key)]--;
+    note_gone(t, &t->entry[slot]);
     t->valid[set]--;
     t->entry[slot] = (struct tlb_entry){0, 0};
     t->shorts[slot] = 0;

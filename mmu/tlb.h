@@ -29,7 +29,8 @@
 struct arena;
 struct classify;
 
-enum size_code { SIZE_4K = 1, SIZE_2M, SIZE_1G, SIZE_CODES };
+/* How much an entry maps, in order of size. 8K to 32K: coalesced pages. */
+enum size_code { SIZE_4K = 1, SIZE_8K, SIZE_16K, SIZE_32K, SIZE_2M, SIZE_1G, SIZE_CODES };
 
 #define TLB_LANES 8u   /* short tags compared at a time */
 #define TLB_NONE  (-1) /* no way */
@@ -54,6 +55,7 @@ struct tlb {
     uint64_t pow2_mask;        /* sets - 1 where sets is a power of two, else 0 */
     uint64_t reciprocal;       /* floor(2^64 / sets), where it is not */
     uint64_t held[SIZE_CODES]; /* valid entries of each size */
+    uint64_t pieces;           /* valid entries that map a part of their page */
     uint16_t *shorts;          /* [slot] */
     struct tlb_entry *entry;   /* [slot] */
     uint64_t *state;           /* [set × words] */
@@ -65,7 +67,19 @@ bool tlb_init(struct tlb *, struct arena *, const struct tlb_config *);
 
 static inline uint64_t size_shift(enum size_code size)
 {
-    return PAGE_SHIFT + 9 * ((uint64_t)size - 1);
+    static const uint8_t shift[SIZE_CODES] = {PAGE_SHIFT, 12, 13, 14, 15, 21, 30};
+    return shift[size];
+}
+
+static inline uint64_t size_pages(enum size_code size)
+{
+    return (uint64_t)1 << (size_shift(size) - PAGE_SHIFT);
+}
+
+/* The size of the page that flags tell of. */
+static inline enum size_code flags_size(uint32_t flags)
+{
+    return flags & TLB_1G ? SIZE_1G : flags & TLB_2M ? SIZE_2M : SIZE_4K;
 }
 
 /* space: PCID and VPID in their places, see mmu_space. */
@@ -204,9 +218,9 @@ static inline bool scope_has(const struct scope *s, uint64_t key, bool global)
 }
 
 /* Puts an entry that is not there into the lowest invalid way, else into the victim's. Returns the
- * way; *victim is the key thrown out, 0: none. */
+ * way; *victim is what was thrown out, key 0: nothing. */
 uint32_t tlb_put(struct tlb *, struct rng *, uint32_t set, uint64_t key, uint64_t data,
-                 uint64_t *victim);
+                 struct tlb_entry *victim);
 /* Makes a valid way invalid. */
 void tlb_remove(struct tlb *, uint32_t set, uint32_t way);
 

@@ -92,7 +92,7 @@ static bool each_line(const struct sim *s,
         struct cpu_info info;
         if (!kernel_cpu(s->m->kernel, *cpu, &info) || info.behind)
             continue;
-        for (unsigned level = 0; level < TLB_LEVELS; level++) {
+        for (unsigned level = 0; level < TLB_ARRAYS; level++) {
             const struct tlb_config *c = mmu_tlb_config(s->m->cpu[*cpu].mmu, level);
             for (uint32_t i = 0; i < c->sets * c->ways; i++) {
                 mmu_tlb_line(s->m->cpu[*cpu].mmu, level, i / c->ways, i % c->ways, line);
@@ -129,12 +129,19 @@ static void judge_free(struct sim *s, struct audit *a, const struct event *e)
 static bool agrees(const struct sim *s, unsigned cpu, const struct tlb_line *line, const void *ctx)
 {
     (void)ctx;
-    struct walk walk;
+    bool good = true;
+    uint64_t end = line->flags & TLB_RUN ? line->page_size : PAGE_SIZE;
     if (!(line->flags & TLB_USER))
         return true;
-    walk_read(s->ram, mmu_regs(s->m->cpu[cpu].mmu), line->vpn << PAGE_SHIFT, &walk);
-    return walk.present && walk.to.pa >> PAGE_SHIFT == line->pfn &&
-           walk.to.page_size == line->page_size && !(line->flags & ~walk.to.flags);
+    for (uint64_t offset = 0; offset < end; offset += PAGE_SIZE) {
+        struct walk walk;
+        va_t va = (line->vpn << PAGE_SHIFT) + offset;
+        walk_read(s->ram, mmu_regs(s->m->cpu[cpu].mmu), va, &walk);
+        good = good && walk.present && walk.to.pa == (line->pfn << PAGE_SHIFT) + offset &&
+               walk.to.page_size == tlb_line_page(line) &&
+               !(line->flags & ~walk.to.flags & ~(uint32_t)TLB_RUN);
+    }
+    return good;
 }
 
 static void judge_return(struct sim *s, struct audit *a, const struct event *e)

@@ -16,27 +16,39 @@ static bool say(char *why, size_t size, const char *what, va_t va)
     return false;
 }
 
-/* A line may know less than the tables (it learns D late), never more. */
-static bool check_line(const struct sim *s, unsigned cpu, const struct tlb_line *line, char *why,
-                       size_t size)
+/* A line may know less than the tables (it learns D late), never more. offset: of the 4 KiB page
+ * looked at, in what the line maps. */
+static bool check_page(const struct sim *s, unsigned cpu, const struct tlb_line *line,
+                       uint64_t offset, char *why, size_t size)
 {
     struct walk walk;
-    va_t va = line->vpn << PAGE_SHIFT;
+    va_t va = (line->vpn << PAGE_SHIFT) + offset;
     if (va >> 47)
         va |= UINT64_C(0xffff) << 48;
     walk_read(s->ram, mmu_regs_now(s->m->cpu[cpu].mmu), va, &walk);
     if (!walk.present)
         return say(why, size, "the TLB holds a page that no table maps", va);
-    if (walk.to.pa >> PAGE_SHIFT != line->pfn || walk.to.page_size != line->page_size)
+    if (walk.to.pa != (line->pfn << PAGE_SHIFT) + offset ||
+        walk.to.page_size != tlb_line_page(line))
         return say(why, size, "the TLB and the tables name different frames", va);
-    if (line->flags & ~walk.to.flags)
+    if (line->flags & ~walk.to.flags & ~(uint32_t)TLB_RUN)
         return say(why, size, "the TLB allows more than the tables", va);
+    return true;
+}
+
+static bool check_line(const struct sim *s, unsigned cpu, const struct tlb_line *line, char *why,
+                       size_t size)
+{
+    uint64_t end = line->flags & TLB_RUN ? line->page_size : PAGE_SIZE;
+    for (uint64_t offset = 0; offset < end; offset += PAGE_SIZE)
+        if (!check_page(s, cpu, line, offset, why, size))
+            return false;
     return true;
 }
 
 static bool check_tlbs(const struct sim *s, unsigned cpu, char *why, size_t size)
 {
-    for (unsigned level = 0; level < TLB_LEVELS; level++) {
+    for (unsigned level = 0; level < TLB_ARRAYS; level++) {
         const struct tlb_config *c = mmu_tlb_config(s->m->cpu[cpu].mmu, level);
         for (uint32_t i = 0; i < c->sets * c->ways; i++) {
             struct tlb_line line;

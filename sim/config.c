@@ -5,6 +5,9 @@
  */
 #include "sim/config.h"
 
+#include "sim/base/check.h"
+#include "sim/preset.h"
+
 #include <cjson/cJSON.h>
 
 #include <ctype.h>
@@ -22,6 +25,8 @@ enum key_type {
     TYPE_BOOL,
     TYPE_REPL,
     TYPE_RECLAIM,
+    TYPE_FILL,
+    TYPE_CPU,
     TYPE_ALLOC,
     TYPE_ORDER,
     TYPE_THP,
@@ -60,6 +65,8 @@ static const struct key keys[] = {
 #define STORE_BYTES(field, value)    (field) = (value)
 #define STORE_ADDR(field, value)     (field) = (value)
 #define STORE_BOOL(field, value)     (field) = (value)
+#define STORE_CPU(field, value)      snprintf(field, sizeof(field), "%s", value)
+#define STORE_FILL(field, value)     (field) = (uint32_t)(value)
 #define STORE_REPL(field, value)     (field) = (uint32_t)(value)
 #define STORE_ORDER(field, value)    (field) = (uint32_t)(value)
 #define STORE_PREFETCH(field, value) (field) = (uint32_t)(value)
@@ -87,6 +94,7 @@ static uint64_t key_load(const struct config *c, const struct key *k)
     switch (k->type) {
     case TYPE_U32:
     case TYPE_REPL:
+    case TYPE_FILL:
     case TYPE_ORDER:
     case TYPE_THP:
     case TYPE_PREFETCH:
@@ -101,6 +109,7 @@ static uint64_t key_load(const struct config *c, const struct key *k)
     case TYPE_ADDR:
         memcpy(&wide, at, sizeof(wide));
         return wide;
+    case TYPE_CPU:
     case TYPE_ALLOC:
     case TYPE_TEXT:
         break;
@@ -116,6 +125,7 @@ static void key_store(struct config *c, const struct key *k, uint64_t value)
     switch (k->type) {
     case TYPE_U32:
     case TYPE_REPL:
+    case TYPE_FILL:
     case TYPE_ORDER:
     case TYPE_THP:
     case TYPE_PREFETCH:
@@ -130,6 +140,7 @@ static void key_store(struct config *c, const struct key *k, uint64_t value)
     case TYPE_ADDR:
         memcpy(at, &value, sizeof(value));
         break;
+    case TYPE_CPU:
     case TYPE_ALLOC:
     case TYPE_TEXT:
         break;
@@ -210,6 +221,10 @@ static const char *type_values(enum key_type type)
         return "a virtual address";
     case TYPE_BOOL:
         return "on or off";
+    case TYPE_FILL:
+        return "nine, inclusive or exclusive";
+    case TYPE_CPU:
+        return "the name of a processor";
     case TYPE_REPL:
         return "lru, fifo, plru, random, srrip or nru";
     case TYPE_RECLAIM:
@@ -226,6 +241,33 @@ static const char *type_values(enum key_type type)
         return "off, next or distance";
     }
     return "";
+}
+
+/* Everything that makes a processor goes back to its default; then come the preset's own. */
+static enum err set_cpu(struct config *c, const struct key *k, const char *value, struct error *e)
+{
+    const struct preset *p = preset_find(value);
+    if (!p) {
+        const char *names[32];
+        size_t count = 0;
+        for (; count < ARRAY_LEN(names) && preset_at(count); count++)
+            names[count] = preset_at(count)->name;
+        const char *near = error_nearest(value, names, count);
+        return error_set(e, ERR_VALUE, NULL, 0, k->name, "no processor is called \"%s\"%s%s%s",
+                         value, near ? "; did you mean \"" : "", near ? near : "",
+                         near ? "\"?" : "");
+    }
+    struct config usual;
+    config_default(&usual);
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+        if (keys[i].name && preset_owns(keys[i].name))
+            key_store(c, &keys[i], key_load(&usual, &keys[i]));
+    for (const struct preset_setting *s = p->settings; s->key; s++) {
+        enum err err = config_set(c, s->key, s->value, e);
+        CHECK(!err);
+    }
+    snprintf(c->cpu, sizeof(c->cpu), "%s", p->name);
+    return ERR_NONE;
 }
 
 static enum err set_alloc(struct config *c, const struct key *k, const char *value, struct error *e)
@@ -259,6 +301,8 @@ static enum err set_key(struct config *c, const struct key *k, const char *value
     uint64_t number = 0;
     bool good = false;
     switch (k->type) {
+    case TYPE_CPU:
+        return set_cpu(c, k, value, e);
     case TYPE_ALLOC:
         return set_alloc(c, k, value, e);
     case TYPE_TEXT:
@@ -271,6 +315,9 @@ static enum err set_key(struct config *c, const struct key *k, const char *value
         break;
     case TYPE_BOOL:
         good = parse_bool(value, &number);
+        break;
+    case TYPE_FILL:
+        good = parse_name(value, tlb_inclusion_name, INCLUSIONS, &number);
         break;
     case TYPE_REPL:
         good = parse_name(value, repl_name, REPL_POLICIES, &number);
@@ -292,7 +339,7 @@ static enum err set_key(struct config *c, const struct key *k, const char *value
         return error_set(e, ERR_VALUE, NULL, 0, k->name, "\"%s\" is not %s", value,
                          type_values(k->type));
     bool named = k->type == TYPE_REPL || k->type == TYPE_ORDER || k->type == TYPE_THP ||
-                 k->type == TYPE_PREFETCH || k->type == TYPE_RECLAIM;
+                 k->type == TYPE_PREFETCH || k->type == TYPE_RECLAIM || k->type == TYPE_FILL;
     if (!named && (number < k->min || number > k->max))
         return error_set(e, ERR_VALUE, NULL, 0, k->name, "%s is outside %" PRIu64 " to %" PRIu64,
                          value, k->min, k->max);
@@ -360,6 +407,8 @@ static enum err json_object(struct config *c, const char *prefix, const cJSON *o
         char name[128];
         snprintf(name, sizeof(name), "%s%s%s", prefix, *prefix ? "." : "", item->string);
         enum err err;
+        if (depth == 0 && strcmp(item->string, "cpu") == 0)
+            continue; /* was set before */
         if (cJSON_IsObject(item) && depth < NEST_LIMIT)
             err = json_object(c, name, item, depth + 1, e);
         else
@@ -386,9 +435,13 @@ enum err config_json(struct config *c, const char *json, const char *where, stru
         return error_set(e, ERR_SYNTAX, where, end ? line_of(json, end) : 0, NULL,
                          "this is not JSON");
     enum err err;
+    /* The processor is what the other keys change, wherever it stands among them. */
+    const cJSON *cpu = cJSON_GetObjectItemCaseSensitive(root, "cpu");
     if (!cJSON_IsObject(root))
         err = error_set(e, ERR_SYNTAX, where, 1, NULL, "a configuration must be a JSON object");
     else
+        err = cpu ? json_value(c, "cpu", cpu, e) : ERR_NONE;
+    if (!err)
         err = json_object(c, "", root, 0, e);
     if (err && e && where && !e->file[0])
         snprintf(e->file, sizeof(e->file), "%s", where);
@@ -503,6 +556,12 @@ const char *config_get(const struct config *c, const char *name, char *text, siz
         break;
     case TYPE_BOOL:
         snprintf(text, size, "%s", value ? "on" : "off");
+        break;
+    case TYPE_FILL:
+        snprintf(text, size, "%s", tlb_inclusion_name[value]);
+        break;
+    case TYPE_CPU:
+        snprintf(text, size, "%s", c->cpu);
         break;
     case TYPE_REPL:
         snprintf(text, size, "%s", repl_name[value]);

@@ -20,6 +20,7 @@ struct config {
     uint64_t scan_ops, scan_pages; /* of khugepaged */
     uint32_t cpus;
     char alloc[32];
+    char cpu[32]; /* the preset that the MMU was last set by */
     struct alloc_config heap;
     struct mmu_config mmu;
     struct nested_config nested;

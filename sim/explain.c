@@ -160,16 +160,23 @@ static void say_area_of(struct telling *t, va_t va)
     say(t, ", in the area %s%s0x%llx-0x%llx", a.name, *a.name ? " " : "", LLU(a.start), LLU(a.end));
 }
 
+static const char *tlb_name(uint64_t level)
+{
+    return name_in(tlb_array_name, TLB_ARRAYS, level - 1);
+}
+
 static uint32_t sets_of(const struct explain_context *c, uint64_t level)
 {
-    return c->sim && (level == 1 || level == 2) ? inspect_config(c->sim)->mmu.tlb[level - 1].sets
-                                                : 0;
+    return c->sim && level >= 1 && level <= TLB_ARRAYS
+               ? inspect_config(c->sim)->mmu.tlb[level - 1].sets
+               : 0;
 }
 
 /* Which bits of the page number choose the set, as arithmetic where the geometry is known. */
 static void say_set(struct telling *t, uint64_t level, vpn_t vpn, uint64_t set)
 {
     uint32_t sets = sets_of(t->c, level);
+    say(t, "%s TLB: ", tlb_name(level));
     if (sets && vpn % sets == set)
         say(t, "page 0x%llx mod %u sets = set %llu", LLU(vpn), sets, LLU(set));
     else
@@ -913,14 +920,12 @@ SAY(access)
 
 SAY(tlb_hit)
 {
-    say(t, "L%llu TLB: ", LLU(e->level));
     say_set(t, e->level, e->vpn, e->set);
     say(t, "; way %llu has this tag: hit, frame 0x%llx.", LLU(e->way), LLU(e->pfn));
 }
 
 SAY(tlb_miss)
 {
-    say(t, "L%llu TLB: ", LLU(e->level));
     say_set(t, e->level, e->vpn, e->set);
     say_tags(t, e->level, (uint32_t)e->set);
     say(t, ": miss");
@@ -931,10 +936,12 @@ SAY(tlb_miss)
 
 SAY(tlb_fill)
 {
-    say(t, "L%llu TLB: set %llu, way %llu now holds page 0x%llx -> frame 0x%llx (", LLU(e->level),
+    say(t, "%s TLB: set %llu, way %llu now holds page 0x%llx -> frame 0x%llx (", tlb_name(e->level),
         LLU(e->set), LLU(e->way), LLU(e->vpn), LLU(e->pfn));
     say_rights(t, e->flags);
     say(t, ")");
+    if (e->flags & TLB_RUN)
+        say(t, "; one entry for %llu neighbouring pages", LLU(e->size / PAGE_SIZE));
     if (e->evicts)
         say(t, "; page 0x%llx is thrown out", LLU(e->victim));
     say(t, ".");
@@ -942,14 +949,20 @@ SAY(tlb_fill)
 
 SAY(tlb_dirty)
 {
-    say(t, "L%llu TLB: set %llu, way %llu learns that page 0x%llx is dirty.", LLU(e->level),
+    say(t, "%s TLB: set %llu, way %llu learns that page 0x%llx is dirty.", tlb_name(e->level),
         LLU(e->set), LLU(e->way), LLU(e->vpn));
 }
 
 SAY(tlb_drop)
 {
-    say(t, "L%llu TLB: set %llu, way %llu forgets page 0x%llx.", LLU(e->level), LLU(e->set),
+    say(t, "%s TLB: set %llu, way %llu forgets page 0x%llx.", tlb_name(e->level), LLU(e->set),
         LLU(e->way), LLU(e->vpn));
+}
+
+SAY(tlb_move)
+{
+    say(t, "%s TLB: set %llu, way %llu gives page 0x%llx up: the levels never hold the same.",
+        tlb_name(e->level), LLU(e->set), LLU(e->way), LLU(e->vpn));
 }
 
 SAY(psc_hit)
@@ -1373,6 +1386,7 @@ static enum explain_chapter chapter_of_mmu(const struct explain_context *c, cons
     case EV_tlb_miss:
     case EV_tlb_fill:
     case EV_tlb_dirty:
+    case EV_tlb_move:
         return CHAPTER_TLB;
     default:
         return CHAPTER_NONE;

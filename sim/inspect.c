@@ -48,7 +48,7 @@ enum inspect_opt inspect_opt(const struct sim *s, unsigned cpu, unsigned level, 
 bool inspect_tlb(const struct sim *s, unsigned cpu, unsigned level, uint32_t set, uint32_t way,
                  struct tlb_line *line)
 {
-    if (cpu >= s->config.cpus || level >= TLB_LEVELS)
+    if (cpu >= s->config.cpus || level >= TLB_ARRAYS)
         return false;
     const struct tlb_config *c = mmu_tlb_config(s->m->cpu[cpu].mmu, level);
     if (set >= c->sets || way >= c->ways)
@@ -305,7 +305,7 @@ static uint64_t hash_mmu(const struct sim *s, uint64_t h, unsigned cpu)
 {
     struct mmu *mmu = s->m->cpu[cpu].mmu;
     h = mix_words(h, mmu_counters(mmu), sizeof(struct mmu_counters));
-    for (unsigned level = 0; level < TLB_LEVELS; level++) {
+    for (unsigned level = 0; level < TLB_ARRAYS; level++) {
         const struct tlb_config *c = mmu_tlb_config(mmu, level);
         for (uint32_t i = 0; i < c->sets * c->ways; i++) {
             struct tlb_line line;

@@ -11,7 +11,7 @@ import tempfile
 
 BUILD = os.environ.get("MEMWALK_BUILD", "build/release")
 MEMWALK = os.path.join(BUILD, "memwalk")
-COMMANDS = ("run explain walk translate maps heap tlb tables frames access view record trace config events "
+COMMANDS = ("run explain walk translate maps heap tlb tables frames access view record trace cpu config events "
             "version help").split()
 LOOKS = "run explain walk maps heap tlb tables frames".split()
 BRK = "traces/lesson-brk-or-mmap.json"
@@ -149,11 +149,33 @@ def test_width_and_json():
         wide = [x for x in memwalk(command).stdout.decode().splitlines() if len(x) > 100]
         report(f"{command} fits in 100 columns", not wide, wide)
         report(f"{command} --json", parses(memwalk(command, "--json").stdout))
+    check_cpus()
     for args, path in ((["config", "--markdown"], "docs/configuration.md"),
                        (["events", "--markdown"], "docs/events.md"),
                        (["events", "--schema"], "docs/events.schema.json")):
         with open(path, "rb") as file:
             report(f"{path} is what {' '.join(args)} prints", memwalk(*args).stdout == file.read())
+
+
+def check_cpus():
+    """A processor printed as a machine file is the processor."""
+    names = [cpu["name"] for cpu in json.loads(memwalk("cpu", "list", "--json").stdout)["cpus"]]
+    report("cpu list", {"generic", "skylake", "golden-cove", "zen2", "zen4"} <= set(names), names)
+    for name in names:
+        shown = json.loads(memwalk("cpu", "show", name, "--json").stdout)
+        with tempfile.NamedTemporaryFile("wb", suffix=".json") as file:
+            file.write(memwalk("cpu", "show", "--file", name).stdout)
+            file.flush()
+            mine = json.loads(memwalk("config", "--json", "-m", file.name).stdout)["keys"]
+        wanted = json.loads(memwalk("config", "--json", "-o", "cpu=" + name).stdout)["keys"]
+        same = [k for k in mine if k["key"] != "cpu"] == [k for k in wanted if k["key"] != "cpu"]
+        report(f"cpu show {name} --file is the processor", same and len(wanted) > 50)
+        values = {k["key"]: k["value"] for k in wanted}
+        report(f"cpu show {name} --json", shown["sources"] and shown["config"] ==
+               {key: values[key] for key in shown["config"]}, shown)
+    expect("cpu without a word", ["cpu"], 2, "list or show is missing")
+    expect("cpu show without a name", ["cpu", "show"], 2, "needs a NAME")
+    expect("an unknown processor", ["cpu", "show", "zen9"], 2, 'did you mean "zen')
 
 
 def parses(text):

@@ -1,5 +1,6 @@
 /* test_config.c: every way to set a machine, and every way to get it wrong. */
 #include "sim/config.h"
+#include "sim/preset.h"
 #include "tests/test.h"
 
 #include <string.h>
@@ -175,6 +176,51 @@ START_TEST(files_may_have_comments)
 }
 END_TEST
 
+/* Each processor is a machine, says the source of its numbers, and sets nothing but itself. */
+START_TEST(processors_are_machines)
+{
+    struct error e;
+    char text[600];
+    for (size_t i = 0; preset_at(i); i++) {
+        const struct preset *p = preset_at(i);
+        struct config c;
+        config_default(&c);
+        ck_assert_int_eq(config_set(&c, "cpu", p->name, &e), ERR_NONE);
+        ck_assert_str_eq(c.cpu, p->name);
+        ck_assert_msg(!config_check(&c, &e), "%s: %s", p->name, error_text(&e, text, sizeof(text)));
+        for (const struct preset_setting *s = p->settings; s->key; s++)
+            ck_assert_msg(preset_owns(s->key), "%s sets %s", p->name, s->key);
+        ck_assert_ptr_nonnull(p->sources->what);
+        ck_assert(preset_find(p->name) == p);
+    }
+}
+END_TEST
+
+START_TEST(a_processor_comes_first_and_later_keys_change_it)
+{
+    struct config c, zen;
+    struct error e;
+    config_default(&c);
+    config_default(&zen);
+    ck_assert_int_eq(config_option(&zen, "cpu=zen2", &e), ERR_NONE);
+    /* In one object its place does not matter … */
+    const char *json = "{\"tlb\":{\"l1d\":{\"ways\":8}},\"tlb.classify\":false,\"cpu\":\"zen2\"}";
+    ck_assert_int_eq(config_json(&c, json, "m.json", &e), ERR_NONE);
+    ck_assert_uint_eq(c.mmu.tlb[TLB_L1D].ways, 8);
+    ck_assert_uint_eq(c.mmu.tlb[TLB_L2I].sets, zen.mmu.tlb[TLB_L2I].sets);
+    ck_assert(!c.mmu.classify);
+    /* … but a later one begins anew, and leaves what is not a processor's alone. */
+    ck_assert_int_eq(config_option(&c, "cpu=zen2", &e), ERR_NONE);
+    ck_assert_uint_eq(c.mmu.tlb[TLB_L1D].ways, 64);
+    ck_assert(!c.mmu.classify);
+    ck_assert_int_eq(config_option(&c, "cpu=default", &e), ERR_NONE);
+    ck_assert_uint_eq(c.mmu.tlb[TLB_L1I].sets, 0);
+    ck_assert_int_eq(config_option(&c, "cpu=skylak", &e), ERR_VALUE);
+    ck_assert_ptr_nonnull(strstr(e.reason, "did you mean \"skylake\"?"));
+}
+END_TEST
+
 TEST_MAIN("config", defaults_make_sense, every_key_takes_back_its_own_value, values_are_read,
           bad_options_are_explained, bad_json_is_explained, settings_that_contradict_are_refused,
-          files_may_have_comments)
+          files_may_have_comments, processors_are_machines,
+          a_processor_comes_first_and_later_keys_change_it)

@@ -95,7 +95,7 @@ static const char *psc_text(unsigned level)
 
 static void holds(const char *tlb, const char *psc)
 {
-    for (unsigned level = 0; level < TLB_LEVELS; level++)
+    for (unsigned level = TLB_L1D; level <= TLB_L2; level++)
         ck_assert_str_eq(tlb_text(level), tlb);
     for (unsigned level = 2; level <= 4; level++)
         ck_assert_str_eq(psc_text(level), psc);

@@ -70,10 +70,10 @@ START_TEST(values_by_kind)
     e.tlb_fill.evicts = true;
     char text[512];
     log_line(&e, 3, text, sizeof(text));
-    ck_assert_str_eq(
-        text, "{\"moment\":[3,4],\"cycle\":99,\"cpu\":1,\"process\":9,\"event\":"
-              "\"tlb_fill\",\"level\":2,\"set\":0,\"way\":0,\"vpn\":\"0x7ffff7d70\","
-              "\"pfn\":\"0x0\",\"flags\":\"0x0\",\"pcid\":0,\"victim\":\"0x0\",\"evicts\":true}\n");
+    ck_assert_str_eq(text, "{\"moment\":[3,4],\"cycle\":99,\"cpu\":1,\"process\":9,\"event\":"
+                           "\"tlb_fill\",\"level\":2,\"set\":0,\"way\":0,\"vpn\":\"0x7ffff7d70\","
+                           "\"pfn\":\"0x0\",\"flags\":\"0x0\",\"pcid\":0,\"size\":0,\"victim\":"
+                           "\"0x0\",\"evicts\":true}\n");
     struct event end = {.kind = EV_op_end};
     end.op_end.result = -12;
     log_line(&end, 1, text, sizeof(text));

@@ -217,6 +217,25 @@ START_TEST(model_equals_inspection_in_every_replacement)
 }
 END_TEST
 
+START_TEST(model_equals_inspection_in_every_organisation)
+{
+    static const char *const organisations[][8] = {
+        {"cpu=generic"},
+        {"cpu=skylake", "psc.pde_ways=4"},
+        {"cpu=zen2", "tlb.l1d.ways=2", "tlb.l2.sets=2", "tlb.l2.ways=1"},
+        {"tlb.l1d.sets=2", "tlb.l1d.ways=1", "tlb.l2.sets=1", "tlb.l2.ways=3",
+         "tlb.l2.inclusion=inclusive", "tlb.coalesce=4"},
+        {"tlb.l1d.sets=1", "tlb.l1d.ways=2", "tlb.l2.sets=2", "tlb.l2.ways=2",
+         "tlb.l2.inclusion=exclusive", "tlb.coalesce=2"},
+        {"tlb.l1d.largest=4K", "tlb.l2.largest=4K", "tlb.l1d.2m.sets=1"},
+    };
+    for (unsigned i = 0; i < ARRAY_LEN(organisations); i++) {
+        every_op(anatomy, organisations[i]);
+        every_op(kernel_calls, organisations[i]);
+    }
+}
+END_TEST
+
 START_TEST(model_equals_inspection_in_kernel_calls)
 {
     every_op(kernel_calls, (const char *const[]){NULL});
@@ -310,7 +329,8 @@ END_TEST
 
 TEST_MAIN("model", model_equals_inspection_in_every_allocator,
           model_equals_inspection_in_forked_processes, model_equals_inspection_with_huge_pages,
-          model_equals_inspection_in_every_replacement, model_equals_inspection_in_kernel_calls,
+          model_equals_inspection_in_every_replacement,
+          model_equals_inspection_in_every_organisation, model_equals_inspection_in_kernel_calls,
           model_equals_inspection_in_a_guest, model_equals_inspection_with_five_levels,
           model_equals_inspection_when_memory_runs_out, model_equals_inspection_in_shipped_traces,
           model_equals_inspection_after_jumps, model_check_sees_a_missing_event)

@@ -356,7 +356,7 @@ static void on_process_gone(struct model *m, const struct event *e)
 static struct model_line *line_of(struct model *m, const struct event *e, uint64_t level,
                                   uint64_t set, uint64_t way)
 {
-    CHECK(level >= 1 && level <= TLB_LEVELS);
+    CHECK(level >= 1 && level <= TLB_ARRAYS);
     struct model_tlb *tlb = &cpu_of(m, e)->tlb[level - 1];
     CHECK(set < tlb->sets && way < tlb->ways);
     return &tlb->line[set * tlb->ways + way];
@@ -379,15 +379,24 @@ static void on_access(struct model *m, const struct event *e)
     m->count.accesses++;
 }
 
+/* What a level said of the access, and where. level: as events have it. */
+static void answer(struct model_cpu *cpu, uint64_t level, enum model_answer what, uint64_t set,
+                   uint64_t way)
+{
+    unsigned at = (unsigned)(level - 1) % TLB_LEVELS;
+    cpu->access.tlb[at] = what;
+    cpu->access.array[at] = (unsigned)(level - 1);
+    cpu->access.set[at] = (uint32_t)set;
+    cpu->access.way[at] = (uint32_t)way;
+}
+
 static void on_tlb_hit(struct model *m, const struct event *e)
 {
     const struct ev_tlb_hit *h = &e->tlb_hit;
     line_of(m, e, h->level, h->set, h->way)->used = m->tick;
     struct model_cpu *cpu = cpu_of(m, e);
-    cpu->tlb[h->level - 1].hits++;
-    cpu->access.tlb[h->level - 1] = ANSWER_HIT;
-    cpu->access.set[h->level - 1] = (uint32_t)h->set;
-    cpu->access.way[h->level - 1] = (uint32_t)h->way;
+    answer(cpu, h->level, ANSWER_HIT, h->set, h->way);
+    cpu->tlb[(h->level - 1) % TLB_LEVELS].hits++;
     cpu->access.pfn = h->pfn;
 }
 
@@ -395,21 +404,25 @@ static void on_tlb_miss(struct model *m, const struct event *e)
 {
     const struct ev_tlb_miss *s = &e->tlb_miss;
     struct model_cpu *cpu = cpu_of(m, e);
-    CHECK(s->level >= 1 && s->level <= TLB_LEVELS);
-    cpu->tlb[s->level - 1].misses++;
-    cpu->access.tlb[s->level - 1] = ANSWER_MISS;
-    cpu->access.set[s->level - 1] = (uint32_t)s->set;
+    CHECK(s->level >= 1 && s->level <= TLB_ARRAYS);
+    answer(cpu, s->level, ANSWER_MISS, s->set, 0);
+    cpu->tlb[(s->level - 1) % TLB_LEVELS].misses++;
     cpu->access.miss_class = s->class;
 }
 
 static void on_tlb_fill(struct model *m, const struct event *e)
 {
     const struct ev_tlb_fill *f = &e->tlb_fill;
-    *line_of(m, e, f->level, f->set, f->way) =
-        (struct model_line){f->vpn, f->pfn, m->tick, (uint32_t)f->flags, (uint16_t)f->pcid, true};
+    *line_of(m, e, f->level, f->set, f->way) = (struct model_line){.vpn = f->vpn,
+                                                                   .pfn = f->pfn,
+                                                                   .used = m->tick,
+                                                                   .size = f->size,
+                                                                   .flags = (uint32_t)f->flags,
+                                                                   .pcid = (uint16_t)f->pcid,
+                                                                   .valid = true};
     struct model_cpu *cpu = cpu_of(m, e);
-    cpu->access.set[f->level - 1] = (uint32_t)f->set;
-    cpu->access.way[f->level - 1] = (uint32_t)f->way;
+    unsigned level = (unsigned)(f->level - 1) % TLB_LEVELS;
+    answer(cpu, f->level, cpu->access.tlb[level], f->set, f->way);
 }
 
 static struct model_slot *slot_of(struct model *m, const struct event *e, uint64_t level,
@@ -531,6 +544,9 @@ static bool fold_mmu(struct model *m, const struct event *e)
         return true;
     case EV_tlb_drop:
         line_of(m, e, e->tlb_drop.level, e->tlb_drop.set, e->tlb_drop.way)->valid = false;
+        return true;
+    case EV_tlb_move:
+        line_of(m, e, e->tlb_move.level, e->tlb_move.set, e->tlb_move.way)->valid = false;
         return true;
     case EV_psc_hit:
         on_psc_hit(m, e);
@@ -720,7 +736,7 @@ static void model_hear(void *state, const struct event *e)
 
 static void cpu_init(struct model *m, struct model_cpu *cpu, const struct mmu_config *config)
 {
-    for (unsigned l = 0; l < TLB_LEVELS; l++) {
+    for (unsigned l = 0; l < TLB_ARRAYS; l++) {
         struct model_tlb *tlb = &cpu->tlb[l];
         tlb->sets = config->tlb[l].sets;
         tlb->ways = config->tlb[l].ways;

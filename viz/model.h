@@ -21,6 +21,7 @@ struct model_line { /* one way of a TLB set */
     vpn_t vpn;
     pfn_t pfn;
     uint64_t used;  /* model's tick of the last hit or fill: the newest is the largest */
+    uint64_t size;  /* bytes that it maps */
     uint32_t flags; /* enum tlb_flag */
     uint16_t pcid;
     bool valid;
@@ -126,7 +127,8 @@ struct model_access { /* the last access, with what is known of it so far */
     uint32_t how; /* enum access */
     bool any, user, done;
     enum model_answer tlb[TLB_LEVELS];
-    uint32_t set[TLB_LEVELS], way[TLB_LEVELS];
+    uint32_t set[TLB_LEVELS], way[TLB_LEVELS]; /* in … */
+    unsigned array[TLB_LEVELS];                /* this array of the level */
     uint32_t miss_class;
     unsigned psc_level; /* level of the cached entry that was used; 0: none */
     pa_t psc_table;
@@ -161,7 +163,7 @@ struct model_call { /* the system call in progress, or the last one of the op */
 };
 
 struct model_cpu {
-    struct model_tlb tlb[TLB_LEVELS];
+    struct model_tlb tlb[TLB_ARRAYS]; /* hits and misses: of levels */
     struct model_psc psc[LEVELS_MAX + 1];
     struct model_access access;
     struct model_fault fault;

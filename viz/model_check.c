@@ -100,8 +100,9 @@ static bool check_line(struct check *c, unsigned cpu, unsigned level, uint32_t s
     if (line->valid != want.valid)
         return differ(c, "L%u set %u way %u: valid %d, machine %d", level + 1, set, way,
                       line->valid, want.valid);
-    if (want.valid && (line->vpn != want.vpn || line->pfn != want.pfn ||
-                       line->flags != want.flags || line->pcid != want.pcid))
+    if (want.valid &&
+        (line->vpn != want.vpn || line->pfn != want.pfn || line->flags != want.flags ||
+         line->pcid != want.pcid || line->size != want.page_size))
         return differ(c,
                       "L%u set %u way %u: page %" PRIx64 " frame %" PRIx64
                       " flags %x PCID %u, machine %" PRIx64 " %" PRIx64 " %x %u",
@@ -158,7 +159,7 @@ static bool check_cpu(struct check *c, unsigned cpu)
 {
     if (!check_loaded(c, cpu))
         return false;
-    for (unsigned level = 0; level < TLB_LEVELS; level++) {
+    for (unsigned level = 0; level < TLB_ARRAYS; level++) {
         const struct model_tlb *tlb = &c->m->cpu[cpu].tlb[level];
         for (uint32_t at = 0; at < tlb->sets * tlb->ways; at++)
             if (!check_line(c, cpu, level, at / tlb->ways, at % tlb->ways))

@@ -22,7 +22,7 @@ static struct thing pane_thing(enum pane_id pane)
 static struct thing line_thing(const struct model_cpu *cpu, uint64_t level, uint64_t set,
                                uint64_t way)
 {
-    uint32_t ways = cpu->tlb[(level - 1) % TLB_LEVELS].ways;
+    uint32_t ways = cpu->tlb[(level - 1) % TLB_ARRAYS].ways;
     return (struct thing){THING_LINE, set * ways + way, level};
 }
 

@@ -29,7 +29,8 @@ static void draw_cache(struct paint *p, struct rect r, unsigned level)
     uint32_t at;
     const struct model_slot *slot = lookup(psc, level, a->va, &used, &at);
     bool hit = a->psc_level == level;
-    bool asked = a->tlb[TLB_L2] == ANSWER_MISS || a->walking || a->walked;
+    bool asked =
+        a->tlb[TLB_L2] == ANSWER_MISS || a->tlb[TLB_L2I] == ANSWER_MISS || a->walking || a->walked;
     enum colour colour = hit ? C_HIT : asked && !slot ? C_MISS : C_CELL_EDGE;
     paint_box(p, r, C_CELL, colour, (struct thing){THING_SLOT, at, level});
     r = rect_inset(r, paint_em(p, 2));

@@ -4,6 +4,13 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+/* The level that the access asks first: instructions may have one of their own. */
+static unsigned first_level(const struct paint *p)
+{
+    const struct model_cpu *cpu = p->cpu;
+    return cpu->access.how == ACCESS_FETCH && cpu->tlb[TLB_L1I].sets ? TLB_L1I : TLB_L1D;
+}
+
 /* The way of the set that was not used for longest: the one that LRU would give up. */
 static uint32_t oldest(const struct model_tlb *tlb, uint32_t set)
 {
@@ -16,15 +23,16 @@ static uint32_t oldest(const struct model_tlb *tlb, uint32_t set)
 
 static void draw_way(struct paint *p, struct rect r, uint32_t set, uint32_t way)
 {
-    const struct model_tlb *tlb = &p->cpu->tlb[TLB_L1D];
+    const struct model_tlb *tlb = &p->cpu->tlb[first_level(p)];
     const struct model_access *a = &p->cpu->access;
     const struct model_line *line = &tlb->line[set * tlb->ways + way];
     bool tag = line->valid && line->vpn == a->va >> PAGE_SHIFT;
-    bool hit = tag && a->tlb[TLB_L1D] == ANSWER_HIT;
+    bool hit = tag && a->tlb[first_level(p)] == ANSWER_HIT;
     enum colour edge = tag ? C_HIT : C_CELL_EDGE;
-    if (a->tlb[TLB_L1D] == ANSWER_MISS && tag)
+    if (a->tlb[first_level(p)] == ANSWER_MISS && tag)
         edge = C_MISS;
-    paint_box(p, r, C_CELL, edge, (struct thing){THING_LINE, set * tlb->ways + way, 1});
+    paint_box(p, r, C_CELL, edge,
+              (struct thing){THING_LINE, set * tlb->ways + way, first_level(p) + 1});
     if (line->valid && line->flags & TLB_DIRTY)
         paint_pattern(p, (struct rect){r.x + 2, r.y + 2, paint_em(p, 4), r.h - 4}, ITEM_HATCH,
                       C_DIRTY);
@@ -50,11 +58,11 @@ static void draw_way(struct paint *p, struct rect r, uint32_t set, uint32_t way)
 
 static void draw_set(struct paint *p, struct rect r, uint32_t set, int gap)
 {
-    const struct model_tlb *tlb = &p->cpu->tlb[TLB_L1D];
+    const struct model_tlb *tlb = &p->cpu->tlb[first_level(p)];
     for (uint32_t w = 0; w < tlb->ways; w++) {
         const struct model_line *line = &tlb->line[set * tlb->ways + w];
         struct rect cell = rect_column(r, (int)w, (int)tlb->ways, gap);
-        struct thing thing = {THING_LINE, set * tlb->ways + w, 1};
+        struct thing thing = {THING_LINE, set * tlb->ways + w, first_level(p) + 1};
         if (line->valid)
             paint_cell(p, cell, paint_owner(p, line->vpn << PAGE_SHIFT), 170, thing);
         else
@@ -66,7 +74,7 @@ static void draw_set(struct paint *p, struct rect r, uint32_t set, int gap)
 
 static void draw_grid(struct paint *p, struct rect r, uint32_t current)
 {
-    const struct model_tlb *tlb = &p->cpu->tlb[TLB_L1D];
+    const struct model_tlb *tlb = &p->cpu->tlb[first_level(p)];
     int least = paint_em(p, 4);
     uint32_t rows = (uint32_t)(r.h / least);
     if (rows < 1)
@@ -94,12 +102,14 @@ static void draw_grid(struct paint *p, struct rect r, uint32_t current)
 
 void pane_tlb1(struct paint *p)
 {
-    const struct model_tlb *tlb = &p->cpu->tlb[TLB_L1D];
+    const struct model_tlb *tlb = &p->cpu->tlb[first_level(p)];
     const struct model_access *a = &p->cpu->access;
+    unsigned first = first_level(p);
     uint64_t all = tlb->hits + tlb->misses;
-    struct rect r = paint_pane(p, "L1 dTLB", "%u × %u %s · hit %s", tlb->sets, tlb->ways,
-                               p->view->config ? repl_name[p->view->config->mmu.tlb[0].repl] : "",
-                               number_percent(tlb->hits, all).text);
+    struct rect r = paint_pane(
+        p, first == TLB_L1I ? "L1 iTLB" : "L1 dTLB", "%u × %u %s · hit %s", tlb->sets, tlb->ways,
+        p->view->config ? repl_name[p->view->config->mmu.tlb[first].repl] : "",
+        number_percent(tlb->hits, all).text);
     uint32_t set = (uint32_t)((a->va >> PAGE_SHIFT) % max_u64(tlb->sets, 1));
     int high = paint_line(p, SIZE_SMALL) + paint_em(p, 3);
     uint32_t shown = tlb->ways < 6 ? tlb->ways : 6;
@@ -114,12 +124,14 @@ void pane_tlb1(struct paint *p)
     draw_grid(p, r, set);
     struct style style = {FACE_MONO, SIZE_SMALL, C_FAINT, ALIGN_LEFT};
     static const char *const class[] = {"cold", "capacity", "conflict", "coherence"};
-    if (a->tlb[TLB_L1D] == ANSWER_HIT) {
+    if (a->tlb[first_level(p)] == ANSWER_HIT) {
         style.colour = C_HIT;
-        paint_textf(p, foot, style, "✓ hit in set %u, way %u", a->set[0], a->way[0]);
-    } else if (a->tlb[TLB_L1D] == ANSWER_MISS) {
+        paint_textf(p, foot, style, "✓ hit in %s%sset %u, way %u",
+                    a->array[first] == first ? "" : tlb_array_name[a->array[first]],
+                    a->array[first] == first ? "" : ", ", a->set[first], a->way[first]);
+    } else if (a->tlb[first_level(p)] == ANSWER_MISS) {
         style.colour = C_MISS;
-        paint_textf(p, foot, style, "↻ miss in set %u%s%s", a->set[0],
+        paint_textf(p, foot, style, "↻ miss in set %u%s%s", a->set[first],
                     a->miss_class < ARRAY_LEN(class) ? ", " : "",
                     a->miss_class < ARRAY_LEN(class) ? class[a->miss_class] : "");
     } else {

@@ -242,8 +242,10 @@ static void draw_arrow(struct paint *p, const struct column *from, const struct 
 void pane_walk(struct paint *p)
 {
     const struct model_access *a = &p->cpu->access;
-    const char *state =
-        a->tlb[0] == ANSWER_HIT || a->tlb[1] == ANSWER_HIT ? "✓ not needed: the TLB knows" : "";
+    bool hit = false;
+    for (unsigned level = 0; level < TLB_LEVELS; level++)
+        hit = hit || a->tlb[level] == ANSWER_HIT;
+    const char *state = hit ? "✓ not needed: the TLB knows" : "";
     struct rect r;
     if (a->reads || a->walking)
         r = paint_pane(p, "PAGE WALK", "CR3 %s · %u read%s · %u spared",

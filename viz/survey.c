@@ -92,7 +92,7 @@ static void take(struct survey *s, const struct model *m)
     s->buckets = (size_t)(b - first) + 1;
     uint64_t misses = 0;
     for (uint32_t i = 0; i < m->cpus; i++)
-        misses += m->cpu[i].tlb[TLB_L1D].misses;
+        misses += m->cpu[i].tlb[TLB_L1D].misses + m->cpu[i].tlb[TLB_L1I].misses;
     /* Sums so far: the plots take differences, so buckets need no reset. */
     b->accesses = m->count.accesses;
     b->l1_misses = misses;

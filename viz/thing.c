@@ -31,10 +31,10 @@ static void entry_range(struct links *l, const struct model *m, pa_t pa)
 
 static void line_range(struct links *l, const struct model_cpu *cpu, struct thing t)
 {
-    const struct model_tlb *tlb = &cpu->tlb[(t.b - 1) % TLB_LEVELS];
+    const struct model_tlb *tlb = &cpu->tlb[(t.b - 1) % TLB_ARRAYS];
     if (t.a >= (uint64_t)tlb->sets * tlb->ways || !tlb->line[t.a].valid)
         return;
-    set_range(l, tlb->line[t.a].vpn << PAGE_SHIFT, PAGE_SIZE);
+    set_range(l, tlb->line[t.a].vpn << PAGE_SHIFT, tlb->line[t.a].size);
     l->framed = true;
     l->pfn = tlb->line[t.a].pfn;
 }
@@ -105,9 +105,9 @@ static bool touches(const struct links *l, va_t start, uint64_t bytes)
 
 static bool line_linked(const struct links *l, const struct model_cpu *cpu, struct thing t)
 {
-    const struct model_tlb *tlb = &cpu->tlb[(t.b - 1) % TLB_LEVELS];
+    const struct model_tlb *tlb = &cpu->tlb[(t.b - 1) % TLB_ARRAYS];
     const struct model_line *line = &tlb->line[t.a];
-    return line->valid && touches(l, line->vpn << PAGE_SHIFT, PAGE_SIZE);
+    return line->valid && touches(l, line->vpn << PAGE_SHIFT, line->size);
 }
 
 bool thing_linked(const struct links *l, const struct model *m, const struct model_cpu *cpu,
@@ -165,10 +165,10 @@ static void tell_frame(const struct model *m, pfn_t pfn, char *text, size_t size
 
 static void tell_line(const struct model_cpu *cpu, struct thing t, char *text, size_t size)
 {
-    const struct model_tlb *tlb = &cpu->tlb[(t.b - 1) % TLB_LEVELS];
+    const struct model_tlb *tlb = &cpu->tlb[(t.b - 1) % TLB_ARRAYS];
     const struct model_line *line = &tlb->line[t.a];
-    int n = snprintf(text, size, "L%" PRIu64 " set %" PRIu64 " way %" PRIu64 ": ", t.b,
-                     t.a / tlb->ways, t.a % tlb->ways);
+    int n = snprintf(text, size, "%s set %" PRIu64 " way %" PRIu64 ": ",
+                     tlb_array_name[(t.b - 1) % TLB_ARRAYS], t.a / tlb->ways, t.a % tlb->ways);
     if (!line->valid)
         snprintf(text + n, size - (size_t)n, "empty");
     else

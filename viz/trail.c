@@ -27,7 +27,7 @@ struct subject trail_subject(const struct model *m, const struct model_cpu *cpu,
         s.entry = t.a;
         break;
     case THING_LINE: {
-        uint32_t ways = cpu->tlb[(t.b - 1) % TLB_LEVELS].ways;
+        uint32_t ways = cpu->tlb[(t.b - 1) % TLB_ARRAYS].ways;
         s.lined = ways > 0;
         s.level = t.b;
         s.set = ways ? t.a / ways : 0;

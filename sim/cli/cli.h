@@ -25,6 +25,7 @@ int cli_perfetto(int argc, char **argv);
 int cli_record(int argc, char **argv);
 int cli_trace(int argc, char **argv);
 int cli_truth(int argc, char **argv);
+int cli_cpu(int argc, char **argv);
 int cli_config(int argc, char **argv);
 int cli_events(int argc, char **argv);
 

@@ -42,6 +42,7 @@ static const struct command commands[] = {
     {"record", cli_record, "record the allocations of a real program as a trace"},
     {"trace", cli_trace, "check, count, convert and cut traces"},
     {"truth", cli_truth, "replay as on a real Linux, and compare with what happened there"},
+    {"cpu", cli_cpu, "the processors whose TLBs and caches can be had by name"},
     {"config", cli_config, "the keys of the configuration"},
     {"events", cli_events, "the events of the log"},
     {"version", cli_version, "the version of memwalk"},

@@ -39,11 +39,15 @@ static void print_set(const struct sim *s, unsigned level, uint32_t set)
 static void print_level(const struct sim *s, unsigned level)
 {
     const struct tlb_config *c = &inspect_config(s)->mmu.tlb[level];
-    const struct tlb_counters *n = &inspect_mmu(s, 0)->tlb[level];
-    char hits[32];
-    char misses[32];
-    printf("L%u TLB: %u sets of %u ways, %s; %s hits, %s misses\n", level + 1, c->sets, c->ways,
-           repl_name[c->repl], cli_grouped(n->hits, hits), cli_grouped(n->misses, misses));
+    printf("%s TLB: %u sets of %u ways, %s", tlb_array_name[level], c->sets, c->ways,
+           repl_name[inspect_config(s)->mmu.tlb[level % TLB_LEVELS].repl]);
+    if (level < TLB_LEVELS) {
+        const struct tlb_counters *n = &inspect_mmu(s, 0)->tlb[level];
+        char hits[32];
+        char misses[32];
+        printf("; %s hits, %s misses", cli_grouped(n->hits, hits), cli_grouped(n->misses, misses));
+    }
+    printf("\n");
     uint32_t empty = 0;
     for (uint32_t set = 0; set < c->sets; set++) {
         if (valid_in_set(s, level, set))
@@ -76,7 +80,8 @@ static cJSON *json_level(const struct sim *s, unsigned level)
     cJSON *out = cJSON_CreateObject();
     cli_json_number(out, "sets", c->sets);
     cli_json_number(out, "ways", c->ways);
-    cJSON_AddStringToObject(out, "replacement", repl_name[c->repl]);
+    cJSON_AddStringToObject(out, "replacement",
+                            repl_name[inspect_config(s)->mmu.tlb[level % TLB_LEVELS].repl]);
     cJSON *lines = cJSON_AddArrayToObject(out, "lines");
     for (uint32_t set = 0; set < c->sets; set++) {
         struct tlb_line line;
@@ -103,8 +108,12 @@ static int print_json(const struct look *look)
 {
     const struct sim *s = look->session.sim;
     cJSON *root = look_json(look);
-    cJSON_AddItemToObject(root, "l1d", json_level(s, TLB_L1D));
-    cJSON_AddItemToObject(root, "l2", json_level(s, TLB_L2));
+    static const char *const name[TLB_ARRAYS] = {"l1d",    "l2",    "l1i",    "l2i",
+                                                 "l1d_2m", "l2_2m", "l1i_2m", "l2i_2m",
+                                                 "l1d_1g", "l2_1g", "l1i_1g", "l2i_1g"};
+    for (unsigned level = 0; level < TLB_ARRAYS; level++)
+        if (level <= TLB_L2 || inspect_config(s)->mmu.tlb[level].sets)
+            cJSON_AddItemToObject(root, name[level], json_level(s, level));
     cJSON *psc = cJSON_AddArrayToObject(root, "psc");
     for (unsigned level = LEVELS_MAX; level >= 2; level--) {
         struct psc_line line;
@@ -130,7 +139,7 @@ static int print(struct look *look)
         return print_json(look);
     look_title(look, "TLBs");
     printf("way: virtual page > frame, rights W write U user X execute D dirty G global\n\n");
-    for (unsigned level = 0; level < TLB_LEVELS; level++)
+    for (unsigned level = 0; level < TLB_ARRAYS; level++)
         if (inspect_config(s)->mmu.tlb[level].sets)
             print_level(s, level);
     print_psc(s);

@@ -59,13 +59,13 @@ static void print_area(const struct walk_view *v)
 static void print_lookup(const struct event *e)
 {
     if (e->kind == EV_tlb_hit)
-        printf("  lookup     L%" PRIu64 " TLB: set %" PRIu64 ", way %" PRIu64
-               " has the page: frame "
+        printf("  lookup     %s TLB: set %" PRIu64 ", way %" PRIu64 " has the page: frame "
                "0x%" PRIx64 "\n",
-               e->tlb_hit.level, e->tlb_hit.set, e->tlb_hit.way, e->tlb_hit.pfn);
+               tlb_array_name[e->tlb_hit.level - 1], e->tlb_hit.set, e->tlb_hit.way,
+               e->tlb_hit.pfn);
     else if (e->kind == EV_tlb_miss)
-        printf("  lookup     L%" PRIu64 " TLB: set %" PRIu64 " does not have the page\n",
-               e->tlb_miss.level, e->tlb_miss.set);
+        printf("  lookup     %s TLB: set %" PRIu64 " does not have the page\n",
+               tlb_array_name[e->tlb_miss.level - 1], e->tlb_miss.set);
     else if (e->kind == EV_psc_hit)
         printf("  lookup     the cache of %ss knows the next table: 0x%" PRIx64 "\n",
                explain_entry_name((unsigned)e->psc_hit.level), e->psc_hit.table);
@@ -268,10 +268,10 @@ static void print_fills(const struct walk_view *v)
         const struct event *e = &v->event[i];
         char flags[8];
         if (e->kind == EV_tlb_fill)
-            printf("  TLB entry  L%" PRIu64 ", set %" PRIu64 ", way %" PRIu64 ": page 0x%" PRIx64
+            printf("  TLB entry  %s, set %" PRIu64 ", way %" PRIu64 ": page 0x%" PRIx64
                    " is frame 0x%" PRIx64 ", rights %s, key %u, PCID %" PRIu64 "%s\n",
-                   e->tlb_fill.level, e->tlb_fill.set, e->tlb_fill.way, e->tlb_fill.vpn,
-                   e->tlb_fill.pfn, look_flags((uint32_t)e->tlb_fill.flags, flags),
+                   tlb_array_name[e->tlb_fill.level - 1], e->tlb_fill.set, e->tlb_fill.way,
+                   e->tlb_fill.vpn, e->tlb_fill.pfn, look_flags((uint32_t)e->tlb_fill.flags, flags),
                    (unsigned)(e->tlb_fill.flags >> TLB_KEY_SHIFT & 15), e->tlb_fill.pcid,
                    e->tlb_fill.evicts ? " (another is thrown out)" : "");
         else if (e->kind == EV_entry_mark)
