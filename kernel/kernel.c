@@ -129,6 +129,8 @@ static void cpu_start(const struct kernel *k, struct cpu *cpu)
     regs->cr0 |= CR0_WP;
     regs->cr4 |= CR4_PSE | CR4_PAE | CR4_PGE | CR4_SMEP | CR4_SMAP;
     regs->cr4 |= pt_levels(k) == 5 ? CR4_LA57 : 0;
+    if (k->config.pcid)
+        regs->cr4 |= CR4_PCIDE;
     regs->efer |= EFER_NXE;
     regs->cpl = 3;
     cpu->current = NULL;

@@ -13,17 +13,28 @@
 struct kernel;
 struct process;
 
+/* PCIDs are given out by each CPU for itself, in turn, to the address spaces that last ran there. A
+ * slot remembers whose it is and how much of that address space's changes its translations know.
+ * Linux: TLB_NR_DYN_ASIDS in arch/x86/include/asm/tlbflush.h. */
+#define ASIDS 6u
+struct asid {
+    uint64_t ctx; /* of the address space; 0: free */
+    uint64_t gen; /* changes of it that were forgotten here */
+};
+
 /* One processor. The machine owns an array of them; the kernel schedules processes on them. */
 struct cpu {
     unsigned id;
     struct mmu *mmu;
     struct process *current; /* NULL before the first process runs */
     struct process *mm;      /* whose address space is loaded; NULL: only the kernel half */
-    uint64_t gen;            /* changes of that address space that the TLBs have forgotten */
-    bool lazy;               /* idle: forgets later, when it runs again */
-    uint32_t tid;            /* of current; TID_NONE: only the process is known */
-    uint32_t tasks;          /* threads that have their place here */
-    pfn_t late;              /* frame that it forgot to zero (bug.publish_early); 0: none */
+    unsigned asid;           /* the slot that it has here; its PCID is one more */
+    unsigned next_asid;      /* the slot that goes to the next stranger */
+    struct asid slot[ASIDS];
+    bool lazy;      /* idle: forgets later, when it runs again */
+    uint32_t tid;   /* of current; TID_NONE: only the process is known */
+    uint32_t tasks; /* threads that have their place here */
+    pfn_t late;     /* frame that it forgot to zero (bug.publish_early); 0: none */
 };
 #define TID_NONE UINT32_MAX
 
@@ -76,6 +87,7 @@ struct kernel_config {
     uint32_t fault_cycles;      /* entry, area lookup and exit of a page fault */
     uint32_t zero_cycles;       /* filling one frame with zeroes */
     uint32_t entry_cycles;      /* the kernel writes one entry of a table */
+    bool pcid;                  /* address spaces keep their translations over a switch */
     uint32_t switch_cycles;     /* a CPU goes on with another thread */
     uint32_t ipi_send_cycles;   /* for each CPU that is interrupted */
     uint32_t ipi_handle_cycles; /* until its answer is there; all interrupted CPUs at once */
@@ -243,6 +255,7 @@ struct kernel_counters {
     uint64_t invlpgs;
     uint64_t switches;          /* of threads, to and from idle included */
     uint64_t mm_switches;       /* of address spaces */
+    uint64_t mm_kept;           /* of these, how often the translations were still good */
     uint64_t flushes;           /* times that changed entries had to be forgotten */
     uint64_t tlb_flushes;       /* by emptying a TLB, each CPU counted */
     uint64_t shootdowns;        /* flushes that interrupted other CPUs */
@@ -265,9 +278,12 @@ struct cpu_info {
     uint16_t pid, tid; /* what runs; 0: nothing */
     uint16_t loaded;   /* whose address space is loaded; 0: only the kernel half */
     bool lazy;         /* loaded, but not interrupted for flushes */
-    bool behind;       /* lazy, and must forget before it runs again: its TLB may contradict */
+    uint16_t pcid;     /* 0: none */
     uint32_t tasks;    /* threads that have their place there */
 };
+/* The tables that translations of that PCID in the TLBs of that CPU must agree with. false: none;
+ * they are never used again before they are forgotten. */
+bool kernel_tlb_root(const struct kernel *, unsigned cpu, uint16_t pcid, pa_t *root);
 /* false: no such CPU. */
 bool kernel_cpu(const struct kernel *, unsigned cpu, struct cpu_info *);
 

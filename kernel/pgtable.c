@@ -102,10 +102,30 @@ void entry_write(struct kernel *k, struct process *p, pfn_t table, unsigned inde
 
 /* ---- tables ---- */
 
+#define LEAKED_MAX 64u
+
+/* A frame for a table. NOTE: a kernel that errs on purpose must not put a table where a stale
+ * translation leads, or the program would write entries, and the mistake would be the simulator's.
+ */
+static pfn_t table_frame(struct kernel *k, uint16_t pid, va_t first)
+{
+    pfn_t aside[LEAKED_MAX];
+    unsigned n = 0;
+    bool errs = k->config.bug.no_invlpg || k->config.bug.no_shootdown;
+    pfn_t pfn = frame_get(k, FRAME_TABLE, pid, first);
+    while (errs && pfn != PFN_NONE && n < LEAKED_MAX && tlb_leads_to(k, pfn)) {
+        aside[n++] = pfn;
+        pfn = frame_get(k, FRAME_TABLE, pid, first);
+    }
+    while (n)
+        frame_put(k, aside[--n]);
+    return pfn;
+}
+
 pfn_t table_new(struct kernel *k, struct process *p, unsigned level, va_t va)
 {
     va_t first = level == pt_levels(k) ? 0 : align_down(va, level_span(level + 1));
-    pfn_t pfn = frame_get(k, FRAME_TABLE, p ? p->pid : 0, first);
+    pfn_t pfn = table_frame(k, p ? p->pid : 0, first);
     if (pfn == PFN_NONE)
         return PFN_NONE;
     frame_zero(k, pfn);

@@ -226,6 +226,7 @@ static struct process *process_new(struct kernel *k, const char *name, uint16_t 
     if (!p)
         return NULL;
     p->pid = pid_take(k);
+    p->ctx = ++k->next_ctx;
     p->parent = parent;
     p->root = PFN_NONE;
     p->heap_start = p->brk = k->config.heap_start;

@@ -28,6 +28,7 @@ struct process {
     uint64_t locked_for_ever;
     uint64_t resident, resident_peak;
     uint64_t tables;
+    uint64_t ctx;          /* the address space's own number, never used again */
     uint64_t tlb_gen;      /* how often a TLB had to forget something of it */
     uint64_t cpumask;      /* CPUs that have it loaded */
     uint64_t swapped;      /* entries that name a swap slot */
@@ -84,6 +85,7 @@ struct kernel {
     struct process **process;
     size_t process_count, process_capacity;
     uint16_t next_pid;
+    uint64_t next_ctx;
     uint64_t next_anon;   /* identity of the next anonymous memory */
     uint64_t next_object; /* number of the next shared object */
     uint16_t scan_pid;    /* where khugepaged goes on */

@@ -184,7 +184,7 @@ bool kernel_cpu(const struct kernel *k, unsigned i, struct cpu_info *info)
                               .tid = cpu->current && cpu->tid != TID_NONE ? (uint16_t)cpu->tid : 0,
                               .loaded = cpu->mm ? cpu->mm->pid : 0,
                               .lazy = cpu->lazy,
-                              .behind = cpu->mm && cpu->lazy && cpu->gen != cpu->mm->tlb_gen,
+                              .pcid = k->config.pcid && cpu->mm ? (uint16_t)(cpu->asid + 1) : 0,
                               .tasks = cpu->tasks};
     return true;
 }

@@ -54,6 +54,17 @@ struct flush {
     uint64_t gen; /* the address space's, this change included */
 };
 
+/* MOV to CR3. Without PCIDs, or if forget says so, all but global translations go. */
+static void load_root(const struct kernel *k, struct cpu *cpu, pfn_t root, uint64_t pcid,
+                      bool forget)
+{
+    uint64_t value = root << PAGE_SHIFT;
+    if (k->config.pcid)
+        value |= pcid | (forget ? 0 : CR3_NOFLUSH);
+    bool loaded = mmu_write_cr3(cpu->mmu, value);
+    CHECK(loaded);
+}
+
 static uint64_t flush_pages(const struct flush *f)
 {
     return f->all ? 0 : (f->end - f->start) >> f->shift;
@@ -75,13 +86,14 @@ static void forget(struct kernel *k, struct cpu *cpu, const struct flush *f)
         mm_unload(k, cpu);
         return;
     }
-    if (!f->all && cpu->gen + 1 == f->gen) {
+    uint64_t *gen = &cpu->slot[cpu->asid].gen;
+    if (!f->all && *gen + 1 == f->gen) {
         forget_pages(k, cpu, f);
     } else {
-        mmu_load_cr3(cpu->mmu, f->p->root << PAGE_SHIFT);
+        load_root(k, cpu, f->p->root, cpu->asid + 1, true);
         k->counters.tlb_flushes++;
     }
-    cpu->gen = f->gen;
+    *gen = f->gen;
 }
 
 /* ---- all others forget ---- */
@@ -129,7 +141,7 @@ static void believe(struct kernel *k, uint64_t cpus, const struct flush *f)
 {
     for (unsigned i = 0; i < k->cpu_count; i++)
         if ((cpus >> i & 1) && k->cpus[i].mm == f->p)
-            k->cpus[i].gen = f->gen;
+            k->cpus[i].slot[k->cpus[i].asid].gen = f->gen;
 }
 
 /* The sender pays for each interrupt and then waits for the last answer; the others handle theirs
@@ -307,18 +319,37 @@ static void lazy_set(struct kernel *k, struct cpu *cpu, bool lazy)
     EMIT(k->env, tlb_lazy, .id = cpu->id, .on = lazy);
 }
 
+/* The slot of cpu for p; true: what its TLBs know of p is still good. Linux: choose_new_asid. */
+static bool choose_asid(struct kernel *k, struct cpu *cpu, const struct process *p)
+{
+    cpu->asid = 0;
+    while (k->config.pcid && cpu->asid < ASIDS && cpu->slot[cpu->asid].ctx != p->ctx)
+        cpu->asid++;
+    if (k->config.pcid && cpu->asid < ASIDS)
+        return cpu->slot[cpu->asid].gen == p->tlb_gen;
+    cpu->asid = k->config.pcid ? cpu->next_asid : 0;
+    cpu->next_asid = (cpu->asid + 1) % ASIDS;
+    bool reused = cpu->slot[cpu->asid].ctx;
+    cpu->slot[cpu->asid] = (struct asid){.ctx = p->ctx};
+    if (k->config.pcid)
+        EMIT(k->env, pcid_assign, .id = p->pid, .pcid = cpu->asid + 1, .reused = reused);
+    return false;
+}
+
 void mm_load(struct kernel *k, struct cpu *cpu, struct process *p)
 {
     bool same = cpu->mm == p;
     lazy_set(k, cpu, false);
-    if (same && cpu->gen == p->tlb_gen)
+    if (same && cpu->slot[cpu->asid].gen == p->tlb_gen)
         return;
-    k->counters.mm_switches += !same;
     mask_clear(cpu);
     cpu->mm = p;
     p->cpumask |= (uint64_t)1 << cpu->id;
-    cpu->gen = p->tlb_gen;
-    mmu_load_cr3(cpu->mmu, p->root << PAGE_SHIFT);
+    bool good = !same && choose_asid(k, cpu, p);
+    cpu->slot[cpu->asid].gen = p->tlb_gen;
+    k->counters.mm_switches += !same;
+    k->counters.mm_kept += good;
+    load_root(k, cpu, p->root, cpu->asid + 1, !good);
 }
 
 /* No process is stamped on the events: what is loaded belongs to none. */
@@ -329,7 +360,7 @@ void mm_unload(struct kernel *k, struct cpu *cpu)
     lazy_set(k, cpu, false);
     mask_clear(cpu);
     k->env->pid = 0;
-    mmu_load_cr3(cpu->mmu, k->root << PAGE_SHIFT);
+    load_root(k, cpu, k->root, 0, false);
     k->env->cpu = here;
     k->env->pid = pid;
 }
@@ -345,4 +376,44 @@ void mm_leave_all(struct kernel *k, struct process *p)
     for (unsigned i = 0; i < k->cpu_count; i++)
         if (k->cpus[i].mm == p)
             mm_unload(k, &k->cpus[i]);
+}
+
+/* ---- what must be true ---- */
+
+bool kernel_tlb_root(const struct kernel *k, unsigned i, uint16_t pcid, pa_t *root)
+{
+    const struct cpu *cpu = &k->cpus[i];
+    unsigned asid = k->config.pcid ? pcid - 1u : 0;
+    *root = k->root << PAGE_SHIFT;
+    if (k->config.pcid ? pcid == 0 : !cpu->mm)
+        return true;
+    for (size_t at = 0; asid < ASIDS && at < k->process_count; at++) {
+        const struct process *p = k->process[at];
+        *root = p->root << PAGE_SHIFT;
+        if (p->root != PFN_NONE && p->ctx == cpu->slot[asid].ctx)
+            return cpu->slot[asid].gen == p->tlb_gen;
+    }
+    return false;
+}
+
+static bool line_leads_to(const struct tlb_line *line, pfn_t pfn)
+{
+    return line->valid && (line->flags & TLB_USER) && pfn >= line->pfn &&
+           pfn - line->pfn < line->page_size >> PAGE_SHIFT;
+}
+
+bool tlb_leads_to(const struct kernel *k, pfn_t pfn)
+{
+    for (unsigned i = 0; i < k->cpu_count; i++) {
+        for (unsigned level = 0; level < TLB_LEVELS; level++) {
+            const struct tlb_config *c = mmu_tlb_config(k->cpus[i].mmu, level);
+            for (uint32_t at = 0; at < c->sets * c->ways; at++) {
+                struct tlb_line line;
+                mmu_tlb_line(k->cpus[i].mmu, level, at / c->ways, at % c->ways, &line);
+                if (line_leads_to(&line, pfn))
+                    return true;
+            }
+        }
+    }
+    return false;
 }

@@ -63,6 +63,9 @@ void gather_flush(struct kernel *, struct process *);
 void gather_hold(struct kernel *);
 void gather_release(struct kernel *, struct process *);
 
+/* Does a TLB still lead to the frame? Only a kernel that errs (bug.*) needs to ask. */
+bool tlb_leads_to(const struct kernel *, pfn_t);
+
 /* ---- which address space a CPU holds ---- */
 
 /* Makes p's address space the one of cpu. Linux: switch_mm_irqs_off. */

@@ -89,9 +89,6 @@ static bool each_line(const struct sim *s,
                       const void *ctx, unsigned *cpu, struct tlb_line *line)
 {
     for (*cpu = 0; *cpu < s->config.cpus; ++*cpu) {
-        struct cpu_info info;
-        if (!kernel_cpu(s->m->kernel, *cpu, &info) || info.behind)
-            continue;
         for (unsigned level = 0; level < TLB_ARRAYS; level++) {
             const struct tlb_config *c = mmu_tlb_config(s->m->cpu[*cpu].mmu, level);
             for (uint32_t i = 0; i < c->sets * c->ways; i++) {
@@ -107,11 +104,10 @@ static bool each_line(const struct sim *s,
 static bool leads_elsewhere(const struct sim *s, unsigned cpu, const struct tlb_line *line,
                             const void *ctx)
 {
-    (void)s;
-    (void)cpu;
     const pfn_t *pfn = ctx;
-    return !(line->flags & TLB_USER) || *pfn < line->pfn ||
-           *pfn - line->pfn >= line->page_size >> PAGE_SHIFT;
+    pa_t root;
+    return !kernel_tlb_root(s->m->kernel, cpu, line->pcid, &root) || !(line->flags & TLB_USER) ||
+           *pfn < line->pfn || *pfn - line->pfn >= line->page_size >> PAGE_SHIFT;
 }
 
 static void judge_free(struct sim *s, struct audit *a, const struct event *e)
@@ -131,12 +127,13 @@ static bool agrees(const struct sim *s, unsigned cpu, const struct tlb_line *lin
     (void)ctx;
     bool good = true;
     uint64_t end = line->flags & TLB_RUN ? line->page_size : PAGE_SIZE;
-    if (!(line->flags & TLB_USER))
+    struct mmu_regs regs = *mmu_regs(s->m->cpu[cpu].mmu);
+    if (!(line->flags & TLB_USER) || !kernel_tlb_root(s->m->kernel, cpu, line->pcid, &regs.cr3))
         return true;
     for (uint64_t offset = 0; offset < end; offset += PAGE_SIZE) {
         struct walk walk;
         va_t va = (line->vpn << PAGE_SHIFT) + offset;
-        walk_read(s->ram, mmu_regs(s->m->cpu[cpu].mmu), va, &walk);
+        walk_read(s->ram, &regs, va, &walk);
         good = good && walk.present && walk.to.pa == (line->pfn << PAGE_SHIFT) + offset &&
                walk.to.page_size == tlb_line_page(line) &&
                !(line->flags & ~walk.to.flags & ~(uint32_t)TLB_RUN);

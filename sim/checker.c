@@ -25,7 +25,10 @@ static bool check_page(const struct sim *s, unsigned cpu, const struct tlb_line 
     va_t va = (line->vpn << PAGE_SHIFT) + offset;
     if (va >> 47)
         va |= UINT64_C(0xffff) << 48;
-    walk_read(s->ram, mmu_regs_now(s->m->cpu[cpu].mmu), va, &walk);
+    struct mmu_regs regs = *mmu_regs_now(s->m->cpu[cpu].mmu);
+    if (!kernel_tlb_root(s->m->kernel, cpu, line->pcid, &regs.cr3))
+        return true;
+    walk_read(s->ram, &regs, va, &walk);
     if (!walk.present)
         return say(why, size, "the TLB holds a page that no table maps", va);
     if (walk.to.pa != (line->pfn << PAGE_SHIFT) + offset ||
@@ -135,11 +138,9 @@ bool inspect_check(const struct sim *s, char *why, size_t size)
 {
     if (!kernel_check(s->m->kernel, why, size))
         return false;
-    for (unsigned i = 0; i < s->config.cpus; i++) {
-        struct cpu_info info;
-        if (kernel_cpu(s->m->kernel, i, &info) && !info.behind && !check_tlbs(s, i, why, size))
+    for (unsigned i = 0; i < s->config.cpus; i++)
+        if (!check_tlbs(s, i, why, size))
             return false;
-    }
     for (size_t i = 0; i < s->m->programs; i++) {
         const struct program *p = s->m->program[i];
         if (p->heap && !p->dead && !check_heap(s, p, why, size))

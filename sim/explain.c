@@ -756,6 +756,12 @@ SAY(task_switch)
     say(t, ".");
 }
 
+SAY(pcid_assign)
+{
+    say(t, "On this CPU process %llu gets PCID %llu%s.", LLU(e->id), LLU(e->pcid),
+        e->reused ? ", which another one had: what the TLB knows under it must go" : "");
+}
+
 SAY(ipi_send)
 {
     if (e->cpus) {

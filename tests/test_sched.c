@@ -242,7 +242,8 @@ START_TEST(random_programs_on_a_bad_kernel)
     bad_kernel = true;
     stage_open(&g, t->at, 4);
     free(t);
-    stage_run(&g);
+    struct error e = {0};
+    ck_assert_int_eq(sim_run(g.sim, NULL, NULL, &e), 0);
     struct wrong_event wrong;
     inspect_wrong(g.sim, &wrong);
     ck_assert_uint_gt(wrong.count, 0);

@@ -259,7 +259,103 @@ START_TEST(a_full_gathering_is_flushed_in_between)
 }
 END_TEST
 
+/* ---- PCIDs ---- */
+
+static struct rig *open_pcid_stage(unsigned processes)
+{
+    stage_now = calloc(1, sizeof(*stage_now));
+    struct kernel_config config = rig_config();
+    config.pcid = true;
+    rig_open(&stage_now->r, 64 * MIB, &config);
+    for (unsigned i = 2; i <= processes; i++)
+        ck_assert_int_eq(kernel_spawn(stage_now->r.k, "more"), (int)i);
+    return &stage_now->r;
+}
+
+static uint16_t pcid_now(const struct rig *r)
+{
+    return mmu_pcid(mmu_regs(r->cpu[0].mmu));
+}
+
+START_TEST(a_pcid_keeps_what_is_still_true)
+{
+    struct rig *r = open_pcid_stage(2);
+    va_t va = (va_t)rig_map(r, 4 * PAGE_SIZE);
+    touch_on(r, 0, va);
+    ck_assert_int_eq(kernel_switch(r->k, &r->cpu[0], 2), 0);
+    ck_assert_uint_eq(pcid_now(r), 2);
+    ck_assert(cached(r, 0, va));
+    uint64_t walks = mmu_counters(r->cpu[0].mmu)->walks;
+    ck_assert_int_eq(kernel_switch(r->k, &r->cpu[0], 1), 0);
+    ck_assert_uint_eq(kernel_counters(r->k)->mm_kept, 1);
+    ck_assert_int_eq(rig_load(r, va), 0);
+    ck_assert_uint_eq(mmu_counters(r->cpu[0].mmu)->walks, walks);
+    close_stage();
+}
+END_TEST
+
+/* What another CPU took away meanwhile is forgotten on the way back, by the generation. */
+START_TEST(a_pcid_that_is_behind_is_emptied)
+{
+    struct rig *r = open_pcid_stage(2);
+    va_t va = (va_t)rig_map(r, 4 * PAGE_SIZE);
+    touch_on(r, 0, va);
+    ck_assert_int_eq(kernel_switch(r->k, &r->cpu[0], 2), 0);
+    run_on(r, 1);
+    const uint64_t arg[6] = {va, 4 * PAGE_SIZE};
+    ck_assert_int_eq(kernel_syscall(r->k, &r->cpu[1], LX_NR_munmap, arg), 0);
+    ck_assert_uint_eq(kernel_counters(r->k)->ipis, 0);
+    ck_assert(cached(r, 0, va)); /* but nobody translates by it */
+    ck_assert_int_eq(kernel_switch(r->k, &r->cpu[0], 1), 0);
+    ck_assert_uint_eq(kernel_counters(r->k)->mm_kept, 0);
+    ck_assert(!cached(r, 0, va));
+    ck_assert_int_eq(rig_load(r, va), -1);
+    close_stage();
+}
+END_TEST
+
+/* The seventh process takes the PCID of the first, which then gets the next one. */
+START_TEST(six_pcids_go_round)
+{
+    struct rig *r = open_pcid_stage(7);
+    va_t va = (va_t)rig_map(r, PAGE_SIZE);
+    touch_on(r, 0, va);
+    for (uint16_t pid = 1; pid <= 6; pid++) {
+        ck_assert_int_eq(kernel_switch(r->k, &r->cpu[0], pid), 0);
+        ck_assert_uint_eq(pcid_now(r), pid);
+    }
+    ck_assert(cached(r, 0, va));
+    ck_assert_int_eq(kernel_switch(r->k, &r->cpu[0], 7), 0);
+    ck_assert_uint_eq(pcid_now(r), 1);
+    ck_assert(!cached(r, 0, va));
+    ck_assert_int_eq(kernel_switch(r->k, &r->cpu[0], 1), 0);
+    ck_assert_uint_eq(pcid_now(r), 2);
+    ck_assert_int_eq(kernel_switch(r->k, &r->cpu[0], 3), 0);
+    ck_assert_uint_eq(pcid_now(r), 3);
+    close_stage();
+}
+END_TEST
+
+/* A pid may be used again, an address space's number never is: nothing is inherited by name. */
+START_TEST(a_dead_process_leaves_no_claim)
+{
+    struct rig *r = open_pcid_stage(2);
+    va_t va = (va_t)rig_map(r, PAGE_SIZE);
+    touch_on(r, 0, va);
+    kernel_exit(r->k, &r->cpu[0], 1);
+    process_find(r->k, 2)->pid = 1; /* as if it had been born with that number */
+    ck_assert_int_eq(kernel_switch(r->k, &r->cpu[0], 1), 0);
+    ck_assert_uint_eq(pcid_now(r), 2);
+    ck_assert_int_eq(rig_load(r, va), -1);
+    process_find(r->k, 1)->pid = 2;
+    rig_close(r);
+    free(stage_now);
+}
+END_TEST
+
 TEST_MAIN("tlbflush", unmap_interrupts_the_other_cpu, one_call_one_flush,
           beyond_33_pages_the_tlb_is_emptied, added_rights_interrupt_nobody,
           an_idle_cpu_is_spared_and_catches_up, an_idle_cpu_leaves_tables_that_go,
-          only_who_has_it_loaded_is_asked, a_full_gathering_is_flushed_in_between)
+          only_who_has_it_loaded_is_asked, a_full_gathering_is_flushed_in_between,
+          a_pcid_keeps_what_is_still_true, a_pcid_that_is_behind_is_emptied, six_pcids_go_round,
+          a_dead_process_leaves_no_claim)
