@@ -11,6 +11,8 @@
 #include "kernel/syscalls.h"
 #include "sim/base/check.h"
 
+#include <string.h>
+
 /* ---- areas ---- */
 
 /* The child's area: no lock is inherited; memory that was written gets an identity of its own,
@@ -76,6 +78,9 @@ int64_t sys_fork(struct kernel *k, struct process *p, const uint64_t arg[6])
     child->heap_start = p->heap_start;
     child->brk = p->brk;
     child->stack_top = p->stack_top;
+    memcpy(child->limit, p->limit, sizeof(child->limit));
+    child->pkeys = p->pkeys;
+    child->pkru = mmu_regs(k->cpus[k->env->cpu].mmu)->pkru;
     result = fork_memory(k, p, child);
     if (result < 0) {
         process_end(k, child);

@@ -131,6 +131,8 @@ static void cpu_start(const struct kernel *k, struct cpu *cpu)
     regs->cr4 |= pt_levels(k) == 5 ? CR4_LA57 : 0;
     if (k->config.pcid)
         regs->cr4 |= CR4_PCIDE;
+    if (k->config.pkeys)
+        regs->cr4 |= CR4_PKE;
     regs->efer |= EFER_NXE;
     regs->cpl = 3;
     cpu->current = NULL;

@@ -83,10 +83,14 @@ struct kernel_config {
     uint32_t swap_read_cycles, swap_write_cycles;
     uint32_t scan_cycles; /* reclaim looks at one page */
     /* Costs. */
-    uint32_t syscall_cycles;    /* entry and exit */
-    uint32_t fault_cycles;      /* entry, area lookup and exit of a page fault */
-    uint32_t zero_cycles;       /* filling one frame with zeroes */
-    uint32_t entry_cycles;      /* the kernel writes one entry of a table */
+    uint32_t syscall_cycles;         /* entry and exit */
+    uint32_t fault_cycles;           /* entry, area lookup and exit of a page fault */
+    uint32_t zero_cycles;            /* filling one frame with zeroes */
+    uint32_t entry_cycles;           /* the kernel writes one entry of a table */
+    uint64_t rlimit_as, rlimit_data; /* of every process, until it says otherwise; bytes */
+    uint32_t overcommit; /* vm.overcommit_memory: 0 guesses, 1 never refuses, 2 keeps a limit */
+    uint32_t overcommit_ratio;  /* percent of RAM in that limit */
+    bool pkeys;                 /* protection keys: CR4.PKE */
     bool pcid;                  /* address spaces keep their translations over a switch */
     uint32_t switch_cycles;     /* a CPU goes on with another thread */
     uint32_t ipi_send_cycles;   /* for each CPU that is interrupted */
@@ -113,6 +117,8 @@ int kernel_run(struct kernel *, uint16_t pid, uint16_t tid, struct cpu **cpu);
 void kernel_block(struct kernel *, struct cpu *);
 /* The thread that runs on cpu ends; its process goes on. */
 void kernel_thread_exit(struct kernel *, struct cpu *);
+/* The thread that runs on cpu executes WRPKRU. */
+void kernel_wrpkru(struct kernel *, struct cpu *, uint32_t pkru);
 /* The thread that runs on cpu moves to CPU number to. 0, -EINVAL (no such CPU) or -ESRCH. */
 int kernel_affinity(struct kernel *, struct cpu *, uint64_t to);
 /* Ends a process and frees all that it owns. While its parent lives and has not waited for it, it
@@ -248,6 +254,8 @@ struct kernel_counters {
     uint64_t cow_reused;                  /* that nobody shared any more: the writer kept them */
     uint64_t failed;                      /* returned -errno, or a brk that did not move */
     uint64_t faults_minor, faults_major, faults_spurious, segv_maperr, segv_accerr, oom_kills;
+    uint64_t segv_pkuerr;                     /* SIGSEGV by a protection key */
+    uint64_t user_copies, user_copies_failed; /* the kernel's own accesses to programs' memory */
     uint64_t frames_allocated, frames_freed, frames_zeroed;
     uint64_t frames_data, frames_data_peak; /* that hold pages of programs, now and at most */
     uint64_t tables_made, tables_freed;

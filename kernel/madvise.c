@@ -9,6 +9,7 @@
 #include "kernel/syscalls.h"
 #include "kernel/thp.h"
 #include "kernel/trap.h"
+#include "kernel/uaccess.h"
 #include "sim/base/check.h"
 
 /* ---- flags of a part of an area ---- */
@@ -294,7 +295,7 @@ int64_t sys_mlock(struct kernel *k, struct process *p, const uint64_t arg[6])
 {
     va_t start = align_down(arg[0], PAGE_SIZE);
     uint64_t length = align_up(arg[1] + (arg[0] & PAGE_MASK), PAGE_SIZE);
-    uint64_t limit = k->config.memlock_limit >> PAGE_SHIFT;
+    uint64_t limit = p->limit[LIMIT_MEMLOCK] >> PAGE_SHIFT;
     uint64_t locked = (process_locked(p) >> PAGE_SHIFT) + (length >> PAGE_SHIFT);
     va_t end = length > UINT64_MAX - start ? UINT64_MAX : start + length;
     if (locked > limit)
@@ -343,11 +344,22 @@ int kernel_mincore(const struct kernel *k, uint16_t pid, va_t va)
     return a ? page_in_core(k, p, a, align_down(va, PAGE_SIZE)) : -1;
 }
 
-/* NOTE: the vector in the program's memory is not written; kernel_mincore tells what it would be.
- */
+/* A byte for each page into the program's memory. */
+static int64_t mincore_tell(struct kernel *k, const struct process *p, va_t start, va_t end,
+                            va_t vec)
+{
+    for (; start < end; start += PAGE_SIZE, vec++) {
+        uint8_t byte = (uint8_t)page_in_core(k, p, areas_find(&p->areas, start), start);
+        if (!copy_to_user(k, vec, &byte, 1))
+            return -LX_EFAULT;
+    }
+    return 0;
+}
+
+/* NOTE: without a vector (0) only the arguments are judged, where Linux says EFAULT: a trace may
+ * want no more. */
 int64_t sys_mincore(struct kernel *k, struct process *p, const uint64_t arg[6])
 {
-    (void)k;
     va_t start = arg[0];
     if (start & PAGE_MASK)
         return -LX_EINVAL;
@@ -360,5 +372,5 @@ int64_t sys_mincore(struct kernel *k, struct process *p, const uint64_t arg[6])
             return -LX_ENOMEM;
         start = a->end;
     }
-    return 0;
+    return arg[2] ? mincore_tell(k, p, arg[0], end, arg[2]) : 0;
 }

@@ -68,6 +68,8 @@ static struct memory_sums sum_memory(const struct kernel *k)
         .swap_cached = k->swap.cached,
         .swap_in = k->counters.swap_reads,
         .swap_out = k->counters.swap_writes,
+        .limit = memory_commit_limit(k),
+        .committed = memory_committed(k),
         .map4k = direct_map(k, 1),
         .map2m = direct_map(k, 2),
         .map1g = direct_map(k, 3),

@@ -58,6 +58,11 @@ static int64_t remap_area_check(const struct remap *r, const struct area *a)
 
 static bool remap_charge(const struct remap *r, const struct area *a)
 {
+    uint64_t grows = names_address(r) && (r->flags & LX_MREMAP_DONTUNMAP)
+                         ? r->new
+                         : r->new - min_u64(r->new, r->old);
+    if (!memory_expandable(r->p, a->flags, grows >> PAGE_SHIFT))
+        return false;
     if (!(a->flags & VM_ACCOUNT))
         return true;
     uint64_t bytes = r->flags & LX_MREMAP_DONTUNMAP ? r->new : r->new - min_u64(r->new, r->old);

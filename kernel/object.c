@@ -35,6 +35,12 @@ struct object *object_new(struct kernel *k, uint64_t pages)
     return o;
 }
 
+void object_charge(struct object *o)
+{
+    o->charged = true;
+    o->kernel->shared_charged += o->pages;
+}
+
 void object_hold(struct object *o)
 {
     o->refs++;
@@ -83,6 +89,8 @@ void object_put(struct object *o)
 {
     if (!o || --o->refs)
         return;
+    if (o->charged)
+        o->kernel->shared_charged -= o->pages;
     node_free(o, o->root, o->height - 1);
     arena_free(o->kernel->env->arena, o, sizeof(*o));
 }

@@ -15,6 +15,7 @@ struct object {
     uint64_t number; /* its inode */
     uint32_t refs;   /* areas that show it */
     uint64_t pages;  /* its length */
+    bool charged;    /* its pages count against overcommit */
     uint64_t count;  /* pages that it holds now, in memory or in swap */
     unsigned height; /* levels of nodes */
     struct node *root;
@@ -23,6 +24,8 @@ struct object {
 
 /* pages long, with one count for the caller. NULL: no memory. */
 struct object *object_new(struct kernel *, uint64_t pages);
+/* From now on its pages count against overcommit, until it goes. */
+void object_charge(struct object *);
 void object_hold(struct object *);
 /* Gives one count back; the last one frees its pages. NULL is allowed. */
 void object_put(struct object *);

@@ -3,6 +3,8 @@
  */
 #include "kernel/pgtable.h"
 
+#include "kernel/pkeys.h"
+
 #include "kernel/rmap.h"
 #include "kernel/swap.h"
 #include "kernel/thp.h"
@@ -350,6 +352,7 @@ void pgtable_reclaim(struct kernel *k, struct process *p, va_t start, va_t end)
 pte_t area_pte(const struct area *a, bool writable)
 {
     pte_t bits = PTE_US | (a->flags & VM_ACCESS ? PTE_P : PTE_NONE);
+    bits |= (pte_t)area_pkey(a) << PTE_PKEY_SHIFT;
     if (!(a->flags & VM_EXEC))
         bits |= PTE_XD;
     if (writable && (a->flags & VM_WRITE))

@@ -10,6 +10,7 @@
 #include "kernel/process.h"
 
 #include "kernel/pgtable.h"
+#include "kernel/pkeys.h"
 #include "sim/base/arena.h"
 #include "sim/base/check.h"
 
@@ -231,6 +232,8 @@ static struct process *process_new(struct kernel *k, const char *name, uint16_t 
     p->root = PFN_NONE;
     p->heap_start = p->brk = k->config.heap_start;
     p->stack_top = k->config.stack_top;
+    p->pkru = PKRU_INIT;
+    limits_start(k, p);
     size_t length = strlen(name);
     memcpy(p->name, name, length < NAME_BYTES ? length : NAME_BYTES - 1);
     list_insert(k, p);

@@ -3,6 +3,7 @@
 #define MEMWALK_KERNEL_PROCESS_H
 
 #include "kernel/frames.h"
+#include "kernel/limits.h"
 #include "kernel/sched.h"
 #include "kernel/tlbflush.h"
 #include "kernel/vma.h"
@@ -22,6 +23,11 @@ struct process {
     va_t stack_top;
     uint64_t pages; /* in areas */
     uint64_t pages_peak;
+    uint64_t data;    /* in private areas that can be written, stacks apart */
+    uint64_t charged; /* in areas that count against overcommit */
+    uint64_t limit[LIMITS];
+    uint16_t pkeys;  /* bit for each protection key that was given out; key 0 always is */
+    uint32_t pkru;   /* what its next thread starts with */
     uint64_t locked; /* in areas with VM_LOCKED */
     /* Unlocked by MREMAP_DONTUNMAP, but still counted as locked, in VmLck and against the limit:
      * Linux forgets to count them off. */
@@ -36,6 +42,7 @@ struct process {
     int16_t oom_score_adj; /* -1000 to 1000 */
     uint64_t huge;         /* entries that map 2 MiB, the huge page of zeroes too */
     uint64_t faults_minor, faults_major;
+    uint64_t children_minor, children_major, children_peak; /* of those waited for */
     uint64_t switches; /* how often one of its threads began to run */
     struct tasks tasks;
 };
@@ -90,6 +97,7 @@ struct kernel {
     uint64_t next_object; /* number of the next shared object */
     uint16_t scan_pid;    /* where khugepaged goes on */
     va_t scan_va;
+    uint64_t shared_charged; /* pages of shared memory that count against overcommit */
     struct gather gather;
     size_t oom_length;
     char oom_report[OOM_REPORT_BYTES]; /* of the last kill */

@@ -59,7 +59,7 @@ static struct task *task_new(struct kernel *k, struct process *p, uint16_t tid)
         return NULL;
     memmove(t->at + i + 1, t->at + i, (t->count - i) * sizeof(struct task));
     t->count++;
-    t->at[i] = (struct task){.tid = tid, .cpu = idlest_cpu(k)};
+    t->at[i] = (struct task){.tid = tid, .cpu = idlest_cpu(k), .pkru = p->pkru};
     k->cpus[t->at[i].cpu].tasks++;
     if (k->cpu_count > 1)
         EMIT(k->env, task_place, .id = p->pid, .tid = tid, .on = t->at[i].cpu);
@@ -88,7 +88,21 @@ static void switch_to(struct kernel *k, struct cpu *cpu, struct process *p, uint
     cpu->current = p;
     cpu->tid = tid;
     k->env->pid = p->pid;
+    p->switches += !same;
+    const struct task *task = tid == TID_NONE ? NULL : task_find(p, (uint16_t)tid);
+    mmu_regs(cpu->mmu)->pkru = task ? task->pkru : p->pkru;
     mm_load(k, cpu, p);
+}
+
+void kernel_wrpkru(struct kernel *k, struct cpu *cpu, uint32_t pkru)
+{
+    struct process *p = process_running(cpu);
+    if (!p)
+        return;
+    struct task *task = cpu->tid == TID_NONE ? NULL : task_find(p, (uint16_t)cpu->tid);
+    EMIT(k->env, pkru_write, .before = mmu_regs(cpu->mmu)->pkru, .after = pkru);
+    mmu_regs(cpu->mmu)->pkru = pkru;
+    *(task ? &task->pkru : &p->pkru) = pkru;
 }
 
 /* The CPU has nothing to run. */

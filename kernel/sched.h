@@ -15,6 +15,7 @@ struct process;
 struct task {
     uint16_t tid;
     uint16_t cpu;
+    uint32_t pkru; /* its register while it does not run */
 };
 
 /* The threads of a process, sorted by tid. */

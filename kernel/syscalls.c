@@ -6,6 +6,7 @@
 
 #include "kernel/object.h"
 #include "kernel/pgtable.h"
+#include "kernel/pkeys.h"
 #include "kernel/reclaim.h"
 #include "kernel/thp.h"
 #include "kernel/trap.h"
@@ -15,16 +16,11 @@
 
 /* ---- what several calls ask ---- */
 
-/* NOTE: no sum of all promises is kept: mode 0 looks at each request alone, as Linux does. */
-bool memory_enough(const struct kernel *k, uint64_t bytes)
-{
-    return bytes <= k->config.ram_claim + k->config.swap_bytes;
-}
-
 bool memory_lockable(const struct kernel *k, const struct process *p, uint32_t flags,
                      uint64_t bytes)
 {
-    return !(flags & VM_LOCKED) || process_locked(p) + bytes <= k->config.memlock_limit;
+    (void)k;
+    return !(flags & VM_LOCKED) || process_locked(p) + bytes <= p->limit[LIMIT_MEMLOCK];
 }
 
 /* The top-down search; tells what it found. */
@@ -172,6 +168,8 @@ static void brk_grow(struct kernel *k, struct process *p, va_t to, va_t new_end,
                           .flags = VM_READ | VM_WRITE | VM_ACCOUNT,
                           .pgoff = old_end >> PAGE_SHIFT};
     if (!brk_room(p, old_end, new_end) || p->areas.count > k->config.max_areas ||
+        to - p->heap_start > p->limit[LIMIT_DATA] ||
+        !memory_expandable(p, wanted.flags, area_pages(&wanted)) ||
         !memory_enough(k, new_end - old_end))
         return;
     break_set(k, p, to);
@@ -234,6 +232,17 @@ static va_t map_hint(va_t hint, bool fixed)
     return fixed || hint < PAGE_SIZE ? hint : max_u64(hint, HINT_MIN);
 }
 
+/* Pages that are not mapped yet: what lies there already is replaced (count_vma_pages_range). */
+static uint64_t fresh_pages(const struct process *p, const struct map_request *r)
+{
+    uint64_t pages = r->length >> PAGE_SHIFT;
+    va_t end = r->start + r->length;
+    size_t i = areas_index(&p->areas, r->start);
+    for (const struct area *a; (a = areas_at(&p->areas, i)) && a->start < end; i++)
+        pages -= (min_u64(a->end, end) - max_u64(a->start, r->start)) >> PAGE_SHIFT;
+    return pages;
+}
+
 /* Checks in Linux's order; fills *r. 0, or -errno. */
 static int64_t map_check(struct kernel *k, const struct process *p, const uint64_t arg[6],
                          struct map_request *r)
@@ -267,6 +276,8 @@ static int64_t map_check(struct kernel *k, const struct process *p, const uint64
     if ((type != LX_MAP_SHARED && type != LX_MAP_PRIVATE) ||
         (type == LX_MAP_SHARED && (flags & LX_MAP_GROWSDOWN)))
         return -LX_EINVAL;
+    if (!memory_expandable(p, r->flags, fresh_pages(p, r)))
+        return -LX_ENOMEM;
     return (r->flags & VM_ACCOUNT) && !memory_enough(k, r->length) ? -LX_ENOMEM : 0;
 }
 
@@ -293,6 +304,8 @@ int64_t sys_mmap(struct kernel *k, struct process *p, const uint64_t arg[6])
         wanted.object = object_new(k, r.length >> PAGE_SHIFT);
         if (!wanted.object)
             return -LX_ENOMEM;
+        if (!(r.flags & VM_NORESERVE))
+            object_charge(wanted.object);
     }
     result = unmap(k, p, r.start, r.start + r.length);
     if (result < 0) {
@@ -307,11 +320,16 @@ int64_t sys_mmap(struct kernel *k, struct process *p, const uint64_t arg[6])
 
 /* ---- mprotect ---- */
 
+/* Which bits of an area's flags change, and to what. */
+struct rights_change {
+    uint32_t mask, flags;
+};
+
 /* The flags an area will have; sets *enough. Linux: mprotect_fixup. */
-static uint32_t protect_flags(const struct kernel *k, const struct area *a, uint64_t bytes,
-                              uint32_t prot, bool *enough)
+static uint32_t protect_flags(const struct kernel *k, const struct process *p, const struct area *a,
+                              uint64_t bytes, const struct rights_change *to, bool *enough)
 {
-    uint32_t flags = (a->flags & ~VM_ACCESS) | prot;
+    uint32_t flags = (a->flags & ~to->mask) | to->flags;
     *enough = true;
     if (flags == a->flags)
         return flags;
@@ -323,14 +341,16 @@ static uint32_t protect_flags(const struct kernel *k, const struct area *a, uint
         *enough = memory_enough(k, bytes);
         flags |= VM_ACCOUNT;
     }
+    if (area_is_data(flags) && !area_is_data(a->flags))
+        *enough = *enough && memory_expandable(p, flags, bytes >> PAGE_SHIFT);
     return flags;
 }
 
 static int64_t protect_area(struct kernel *k, struct process *p, struct area *a, va_t start,
-                            va_t end, uint32_t prot)
+                            va_t end, const struct rights_change *to)
 {
     bool enough;
-    uint32_t old = a->flags, flags = protect_flags(k, a, end - start, prot, &enough);
+    uint32_t old = a->flags, flags = protect_flags(k, p, a, end - start, to, &enough);
     if (flags == old)
         return 0;
     if (!enough || !areas_reserve(k->env, &p->areas, 2))
@@ -349,14 +369,14 @@ static int64_t protect_area(struct kernel *k, struct process *p, struct area *a,
 
 /* Area by area; a hole ends it with what came before already done. */
 static int64_t protect_range(struct kernel *k, struct process *p, va_t start, va_t end,
-                             uint32_t prot)
+                             const struct rights_change *to)
 {
     while (start < end) {
         struct area *a = areas_find(&p->areas, start);
         if (!a)
             return -LX_ENOMEM;
         va_t stop = min_u64(a->end, end);
-        int64_t result = protect_area(k, p, a, start, stop, prot);
+        int64_t result = protect_area(k, p, a, start, stop, to);
         if (result < 0)
             return result;
         start = stop;
@@ -364,7 +384,8 @@ static int64_t protect_range(struct kernel *k, struct process *p, va_t start, va
     return 0;
 }
 
-int64_t sys_mprotect(struct kernel *k, struct process *p, const uint64_t arg[6])
+int64_t protect(struct kernel *k, struct process *p, const uint64_t arg[6], uint32_t key,
+                uint32_t mask)
 {
     const uint64_t grows = LX_PROT_GROWSDOWN | LX_PROT_GROWSUP;
     const uint64_t known = LX_PROT_READ | LX_PROT_WRITE | LX_PROT_EXEC | LX_PROT_SEM;
@@ -385,7 +406,13 @@ int64_t sys_mprotect(struct kernel *k, struct process *p, const uint64_t arg[6])
         return -LX_EINVAL;
     if (arg[2] & LX_PROT_GROWSDOWN)
         start = a->start;
-    return protect_range(k, p, start, end, (uint32_t)prot & VM_ACCESS);
+    const struct rights_change to = {VM_ACCESS | mask, ((uint32_t)prot & VM_ACCESS) | key};
+    return protect_range(k, p, start, end, &to);
+}
+
+int64_t sys_mprotect(struct kernel *k, struct process *p, const uint64_t arg[6])
+{
+    return protect(k, p, arg, 0, 0);
 }
 
 /* ---- the door ---- */
@@ -409,9 +436,23 @@ static int64_t sys_getpid(struct kernel *k, struct process *p, const uint64_t ar
     }
 
 static const struct call calls[] = {
-    CALL(brk, brk),         CALL(mmap, mmap),       CALL(munmap, munmap), CALL(mprotect, mprotect),
-    CALL(mremap, mremap),   CALL(madvise, madvise), CALL(mincore, other), CALL(mlock, other),
-    CALL(munlock, other),   CALL(getpid, other),    CALL(fork, other),    CALL(wait4, other),
+    CALL(brk, brk),
+    CALL(mmap, mmap),
+    CALL(munmap, munmap),
+    CALL(mprotect, mprotect),
+    CALL(mremap, mremap),
+    CALL(madvise, madvise),
+    CALL(mincore, other),
+    CALL(mlock, other),
+    CALL(setrlimit, other),
+    CALL(getrusage, other),
+    CALL(pkey_alloc, other),
+    CALL(pkey_free, other),
+    CALL(pkey_mprotect, mprotect),
+    CALL(munlock, other),
+    CALL(getpid, other),
+    CALL(fork, other),
+    CALL(wait4, other),
     CALL(getrandom, other),
 };
 
@@ -430,7 +471,7 @@ static void call_count(struct kernel *k, size_t counter)
     k->counters.syscalls++;
 }
 
-/* NOTE: exit (kernel_exit is the way out), msync and getrusage give ENOSYS. */
+/* NOTE: exit (kernel_exit is the way out) and msync give ENOSYS. */
 int64_t kernel_syscall(struct kernel *k, struct cpu *cpu, uint64_t nr, const uint64_t arg[6])
 {
     struct process *p = process_running(cpu);

@@ -4,8 +4,6 @@
 
 #include "kernel/process.h"
 
-/* Overcommit mode 0: one request beyond all RAM is refused (Linux: __vm_enough_memory). */
-bool memory_enough(const struct kernel *, uint64_t bytes);
 /* May so many more bytes be locked? */
 bool memory_lockable(const struct kernel *, const struct process *, uint32_t flags, uint64_t bytes);
 
@@ -18,6 +16,10 @@ int64_t place(struct kernel *, const struct process *, va_t hint, uint64_t lengt
  * areas. Linux: do_vmi_align_munmap. */
 int unmap(struct kernel *, struct process *, va_t start, va_t end);
 
+/* mprotect, with key in place of those bits of an area's flags that mask names. */
+int64_t protect(struct kernel *, struct process *, const uint64_t arg[6], uint32_t key,
+                uint32_t mask);
+
 /* The calls; arguments as the program gave them. The result, or -errno. */
 int64_t sys_brk(struct kernel *, struct process *, const uint64_t arg[6]);
 int64_t sys_mmap(struct kernel *, struct process *, const uint64_t arg[6]);
@@ -26,6 +28,7 @@ int64_t sys_mprotect(struct kernel *, struct process *, const uint64_t arg[6]);
 int64_t sys_mremap(struct kernel *, struct process *, const uint64_t arg[6]);
 int64_t sys_madvise(struct kernel *, struct process *, const uint64_t arg[6]);
 int64_t sys_mincore(struct kernel *, struct process *, const uint64_t arg[6]);
+int64_t sys_getrusage(struct kernel *, struct process *, const uint64_t arg[6]);
 int64_t sys_mlock(struct kernel *, struct process *, const uint64_t arg[6]);
 int64_t sys_munlock(struct kernel *, struct process *, const uint64_t arg[6]);
 int64_t sys_fork(struct kernel *, struct process *, const uint64_t arg[6]);

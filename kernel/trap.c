@@ -16,6 +16,7 @@
 #include "kernel/object.h"
 #include "kernel/oom.h"
 #include "kernel/pgtable.h"
+#include "kernel/pkeys.h"
 #include "kernel/reclaim.h"
 #include "kernel/swap.h"
 #include "kernel/thp.h"
@@ -266,13 +267,15 @@ static bool grow_stack(struct kernel *k, struct process *p, struct area *a, va_t
     va_t start = align_down(va, PAGE_SIZE);
     size_t i = areas_index(&p->areas, a->start);
     const struct area *lower = i ? p->areas.at[i - 1] : NULL;
-    if (start < HINT_MIN || a->end - start > k->config.stack_limit)
+    if (start < HINT_MIN || a->end - start > p->limit[LIMIT_STACK])
         return false;
     if (lower && !(lower->flags & VM_GROWSDOWN) && (lower->flags & VM_ACCESS) &&
         start - lower->end < STACK_GUARD)
         return false;
     uint64_t grow = a->start - start;
-    if ((a->flags & VM_LOCKED) && process_locked(p) + grow > k->config.memlock_limit)
+    if (!memory_expandable(p, a->flags, grow >> PAGE_SHIFT))
+        return false;
+    if ((a->flags & VM_LOCKED) && process_locked(p) + grow > p->limit[LIMIT_MEMLOCK])
         return false;
     area_own_anon(p, a, &k->next_anon);
     area_grow_down(k->env, p, a, start);
@@ -305,11 +308,15 @@ static bool fault_allowed(const struct area *a, enum access access)
 static enum fault_outcome fault_signal(struct kernel *k, struct lx_siginfo *info, int signal,
                                        unsigned code, va_t va)
 {
+    *info = (struct lx_siginfo){.signal = signal, .code = code, .va = va};
+    if (!mmu_user(mmu_regs(k->cpus[k->env->cpu].mmu)))
+        return FAULT_SIGNAL; /* the kernel's own access: its call fails, nobody gets a signal */
+    if (signal == LX_SIGSEGV && code == LX_SEGV_PKUERR)
+        k->counters.segv_pkuerr++;
     if (signal == LX_SIGSEGV && code == LX_SEGV_MAPERR)
         k->counters.segv_maperr++;
     if (signal == LX_SIGSEGV && code == LX_SEGV_ACCERR)
         k->counters.segv_accerr++;
-    *info = (struct lx_siginfo){.signal = signal, .code = code, .va = va};
     EMIT(k->env, signal_sent, .signal = (uint64_t)signal, .code = code, .va = va);
     return FAULT_SIGNAL;
 }
@@ -363,6 +370,8 @@ static enum fault_outcome fault_decide(struct kernel *k, struct cpu *cpu, struct
     struct area *a = fault_area(k, p, fault->va);
     if (!a)
         return fault_signal(k, info, LX_SIGSEGV, LX_SEGV_MAPERR, fault->va);
+    if (k->config.pkeys && pkey_denies(mmu_regs(cpu->mmu)->pkru, area_pkey(a), fault->access))
+        return fault_signal(k, info, LX_SIGSEGV, LX_SEGV_PKUERR, fault->va);
     if (!fault_allowed(a, fault->access))
         return fault_signal(k, info, LX_SIGSEGV, LX_SEGV_ACCERR, fault->va);
     return fault_page(k, p, a, fault, info);

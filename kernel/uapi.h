@@ -26,7 +26,11 @@ enum lx_syscall {
     LX_NR_mlock = 149,
     LX_NR_munlock = 150,
     LX_NR_openat = 257,
+    LX_NR_setrlimit = 160,
     LX_NR_getrandom = 318,
+    LX_NR_pkey_mprotect = 329,
+    LX_NR_pkey_alloc = 330,
+    LX_NR_pkey_free = 331,
 };
 
 enum lx_errno {
@@ -42,6 +46,7 @@ enum lx_errno {
     LX_EBUSY = 16,
     LX_EEXIST = 17,
     LX_EINVAL = 22,
+    LX_ENOSPC = 28,
     LX_ENOSYS = 38,
     LX_EOPNOTSUPP = 95,
 };
@@ -71,6 +76,11 @@ enum lx_errno {
 #define LX_MAP_HUGETLB         0x40000u
 #define LX_MAP_SYNC            0x80000u
 #define LX_MAP_FIXED_NOREPLACE 0x100000u
+
+#define LX_RLIMIT_DATA    2u
+#define LX_RLIMIT_STACK   3u
+#define LX_RLIMIT_MEMLOCK 8u
+#define LX_RLIMIT_AS      9u
 
 #define LX_MREMAP_MAYMOVE   1u
 #define LX_MREMAP_FIXED     2u
@@ -113,6 +123,7 @@ enum lx_signal {
 
 #define LX_SEGV_MAPERR 1u /* si_code: no area at the address */
 #define LX_SEGV_ACCERR 2u /* si_code: the area does not allow it */
+#define LX_SEGV_PKUERR 4u /* si_code: the protection key does not allow it */
 #define LX_BUS_ADRERR  2u
 
 /* A failed system call returns -errno, in [-4095, -1]. */

@@ -3,6 +3,7 @@
  */
 #include "kernel/vma.h"
 
+#include "kernel/limits.h"
 #include "kernel/object.h"
 #include "kernel/process.h"
 #include "sim/base/arena.h"
@@ -118,6 +119,8 @@ const char *area_name(const struct process *p, const struct area *a)
 static void count_pages(struct process *p, const struct area *a, uint64_t sign)
 {
     p->pages += sign * area_pages(a);
+    p->data += area_is_data(a->flags) ? sign * area_pages(a) : 0;
+    p->charged += a->flags & VM_ACCOUNT ? sign * area_pages(a) : 0;
     p->pages_peak = max_u64(p->pages_peak, p->pages);
     if (a->flags & VM_LOCKED)
         p->locked += sign * area_pages(a);

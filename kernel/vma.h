@@ -21,6 +21,8 @@ struct process;
 #define VM_EXEC       0x4u
 #define VM_ACCESS     (VM_READ | VM_WRITE | VM_EXEC)
 #define VM_SHARED     0x8u
+#define VM_PKEY       0xf0u /* the protection key; Linux keeps it in bits 32 to 35 */
+#define VM_PKEY_SHIFT 4
 #define VM_GROWSDOWN  0x100u
 #define VM_LOCKED     0x2000u
 #define VM_SEQ_READ   0x8000u

@@ -762,6 +762,33 @@ SAY(pcid_assign)
         e->reused ? ", which another one had: what the TLB knows under it must go" : "");
 }
 
+/* ---- sentences: keys, and the kernel in the program's memory ---- */
+
+SAY(pkru_write)
+{
+    say(t, "WRPKRU: 0x%llx -> 0x%llx.", LLU(e->before), LLU(e->after));
+    for (unsigned key = 0; key < 16; key++) {
+        uint64_t now = e->after >> 2 * key & 3;
+        if (now != (e->before >> 2 * key & 3))
+            say(t, " Pages of key %u may %s.", key,
+                now & 1   ? "not be touched by this thread"
+                : now & 2 ? "only be read by this thread"
+                          : "be used");
+    }
+}
+
+SAY(user_copy)
+{
+    say(t, "The kernel %s %llu byte%s at 0x%llx in the program's memory, as the pointer says.",
+        e->write ? "writes" : "reads", LLU(e->length), many(e->length), LLU(e->va));
+}
+
+SAY(user_copy_failed)
+{
+    say(t, "The program itself may not touch 0x%llx, so the kernel does not either: EFAULT.",
+        LLU(e->va));
+}
+
 SAY(ipi_send)
 {
     if (e->cpus) {
@@ -883,8 +910,9 @@ SAY(signal_sent)
     say(t, "The process gets %s", name);
     if (e->signal == LX_SIGSEGV)
         say(t, ", %s",
-            e->code == LX_SEGV_MAPERR ? "MAPERR (no area is there)"
-                                      : "ACCERR (the area does not allow it)");
+            e->code == LX_SEGV_MAPERR   ? "MAPERR (no area is there)"
+            : e->code == LX_SEGV_PKUERR ? "PKUERR (the protection key does not allow it)"
+                                        : "ACCERR (the area does not allow it)");
     say(t, ", at 0x%llx.", LLU(e->va));
 }
 

@@ -348,6 +348,10 @@ static int64_t do_syscall(const struct task *t, uint64_t nr)
     uint64_t arg[6] = {replay_address(t->m, op->base, op->v[0]), op->v[1], op->v[2], op->v[3]};
     if (nr == LX_NR_mmap)
         arg[4] = UINT64_MAX; /* the file: none */
+    if (nr == LX_NR_mincore)
+        arg[2] = replay_address(t->m, op->to_base, op->v[4]);
+    if (nr == LX_NR_getrusage)
+        arg[1] = replay_address(t->m, op->to_base, op->v[4]);
     if (nr == LX_NR_mremap)
         arg[4] = replay_address(t->m, op->to_base, op->v[4]);
     return machine_syscall(t->m, nr, arg);
@@ -461,6 +465,19 @@ static int64_t do_op(const struct task *t, const struct op_extra *extra)
         return do_syscall(t, LX_NR_mlock);
     case OP_munlock:
         return do_syscall(t, LX_NR_munlock);
+    case OP_setrlimit:
+        return do_syscall(t, LX_NR_setrlimit);
+    case OP_getrusage:
+        return do_syscall(t, LX_NR_getrusage);
+    case OP_pkey_alloc:
+        return do_syscall(t, LX_NR_pkey_alloc);
+    case OP_pkey_free:
+        return do_syscall(t, LX_NR_pkey_free);
+    case OP_pkey_mprotect:
+        return do_syscall(t, LX_NR_pkey_mprotect);
+    case OP_wrpkru:
+        kernel_wrpkru(t->m->kernel, machine_cpu(t->m), (uint32_t)t->op->v[0]);
+        return 0;
     case OP_fork:
         return do_fork(t);
     case OP_exit:

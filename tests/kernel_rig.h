@@ -50,6 +50,8 @@ static inline struct kernel_config rig_config(void)
         .fault_cycles = 1000,
         .zero_cycles = 128,
         .entry_cycles = 4,
+        .rlimit_as = UINT64_MAX,
+        .rlimit_data = UINT64_MAX,
         .ipi_send_cycles = 300,
         .ipi_handle_cycles = 1200,
         .reclaim_tick = 100,

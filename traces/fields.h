@@ -43,6 +43,7 @@ enum names_table {
     NAMES_map,
     NAMES_mremap,
     NAMES_advice,
+    NAMES_rlimit,
 };
 
 struct op_field {

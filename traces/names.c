@@ -55,6 +55,14 @@ static const struct word advice_words[] = {
     {"guard_remove", 103},  {NULL, 0},
 };
 
+static const struct word rlimit_words[] = {
+    {"data", LX_RLIMIT_DATA},
+    {"stack", LX_RLIMIT_STACK},
+    {"memlock", LX_RLIMIT_MEMLOCK},
+    {"as", LX_RLIMIT_AS},
+    {NULL, 0},
+};
+
 /* Every protection by its letters, so that reading and writing are one search. */
 static const struct word prot_words[] = {
     {"none", 0}, {"r", 1},  {"w", 2},   {"rw", 3}, {"x", 4},
@@ -71,7 +79,7 @@ static const struct word errno_words[] = {
 
 static const struct word *const tables[] = {
     [NAMES_none] = NULL,           [NAMES_prot] = prot_words,     [NAMES_map] = map_words,
-    [NAMES_mremap] = mremap_words, [NAMES_advice] = advice_words,
+    [NAMES_mremap] = mremap_words, [NAMES_advice] = advice_words, [NAMES_rlimit] = rlimit_words,
 };
 
 const char *names_word(enum names_table table, size_t i)
