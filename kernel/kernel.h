@@ -121,6 +121,8 @@ void kernel_thread_exit(struct kernel *, struct cpu *);
 void kernel_wrpkru(struct kernel *, struct cpu *, uint32_t pkru);
 /* The thread that runs on cpu moves to CPU number to. 0, -EINVAL (no such CPU) or -ESRCH. */
 int kernel_affinity(struct kernel *, struct cpu *, uint64_t to);
+/* The code with which a process is about to exit, for its parent's wait. */
+void kernel_exit_code(struct kernel *, uint16_t pid, uint8_t code);
 /* Ends a process and frees all that it owns. While its parent lives and has not waited for it, it
  * stays listed, without memory. */
 void kernel_exit(struct kernel *, struct cpu *, uint16_t pid);

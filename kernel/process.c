@@ -11,6 +11,7 @@
 
 #include "kernel/pgtable.h"
 #include "kernel/pkeys.h"
+#include "kernel/uaccess.h"
 #include "sim/base/arena.h"
 #include "sim/base/check.h"
 
@@ -269,6 +270,7 @@ void process_kill(struct kernel *k, struct process *p, va_t va)
     EMIT(k->env, signal_sent, .signal = LX_SIGKILL, .code = 0, .va = va);
     process_clear(k, p);
     p->killed = true;
+    p->status = LX_SIGKILL;
     process_orphan(k, p);
     EMIT(k->env, process_gone, .id = p->pid, .signal = LX_SIGKILL);
 }
@@ -308,6 +310,14 @@ int64_t kernel_spawn(struct kernel *k, const char *name)
         process_end(k, p);
     k->env->pid = before;
     return made ? pid : -LX_ENOMEM;
+}
+
+void kernel_exit_code(struct kernel *k, uint16_t pid, uint8_t code)
+{
+    struct process *p = process_find(k, pid);
+    if (p && !p->killed)
+        p->status = (uint32_t)code
+                    << 8; /* as wait shows it: a signal would stand in the low bits */
 }
 
 /* Gives p's memory back, unless it has none any more. */
@@ -372,7 +382,13 @@ int64_t sys_wait4(struct kernel *k, struct process *p, const uint64_t arg[6])
     if (!child->killed)
         return 0;
     uint16_t pid = child->pid;
+    uint32_t status = child->status;
+    p->children_minor += child->faults_minor + child->children_minor;
+    p->children_major += child->faults_major + child->children_major;
+    p->children_peak = max_u64(p->children_peak, child->resident_peak);
     process_orphan(k, child);
     process_forget(k, child);
+    if (arg[1] && !copy_to_user(k, arg[1], &status, sizeof(status)))
+        return -LX_EFAULT;
     return pid;
 }

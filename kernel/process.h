@@ -14,8 +14,9 @@
 /* One process. Its address space is its areas and its tables. */
 struct process {
     uint16_t pid, parent;
-    bool killed; /* it owns nothing any more: it ended, or was killed */
-    bool exited; /* it ended by itself, and is listed until its parent asks (a zombie) */
+    bool killed;     /* it owns nothing any more: it ended, or was killed */
+    bool exited;     /* it ended by itself, and is listed until its parent asks (a zombie) */
+    uint32_t status; /* for its parent's wait: exit code << 8, or the signal */
     char name[NAME_BYTES];
     pfn_t root; /* of its tables; PFN_NONE once they are gone */
     struct areas areas;

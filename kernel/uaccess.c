@@ -30,6 +30,7 @@ static bool copy_user(struct kernel *k, va_t va, unsigned char *buf, size_t n, e
     struct mmu_regs *regs = mmu_regs(cpu->mmu);
     const struct mmu_regs before = *regs;
     bool good = va < TASK_SIZE && n <= TASK_SIZE - va; /* access_ok */
+    k->counters.user_copies++;
     EMIT(k->env, user_copy, .va = va, .length = n, .write = how == ACCESS_WRITE);
     regs->cpl = 0;
     regs->ac = true; /* STAC */
@@ -42,9 +43,11 @@ static bool copy_user(struct kernel *k, va_t va, unsigned char *buf, size_t n, e
     }
     regs->ac = before.ac; /* CLAC, and back to the program */
     regs->cpl = before.cpl;
-    if (!good)
-        EMIT(k->env, user_copy_failed, .va = va);
-    return good;
+    if (good)
+        return true;
+    k->counters.user_copies_failed++;
+    EMIT(k->env, user_copy_failed, .va = va);
+    return false;
 }
 
 bool copy_to_user(struct kernel *k, va_t to, const void *from, size_t n)

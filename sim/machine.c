@@ -128,7 +128,7 @@ static va_t data_place(const struct machine *m, uint16_t pid)
     return kernel_area_at(m->kernel, pid, in_image, &a) && (a.prot & LX_PROT_WRITE) ? in_image : 0;
 }
 
-static struct program *program_find(const struct machine *m, uint16_t trace_pid)
+struct program *machine_find(const struct machine *m, uint16_t trace_pid)
 {
     for (size_t i = 0; i < m->programs; i++)
         if (m->program[i]->trace_pid == trace_pid)
@@ -136,10 +136,18 @@ static struct program *program_find(const struct machine *m, uint16_t trace_pid)
     return NULL;
 }
 
+struct program *machine_find_pid(const struct machine *m, uint16_t pid)
+{
+    for (size_t i = 0; i < m->programs; i++)
+        if (m->program[i]->pid == pid)
+            return m->program[i];
+    return NULL;
+}
+
 /* Room for one more: that of a dead one with the same number, or a new one. */
 static struct program *program_room(struct machine *m, uint16_t trace_pid)
 {
-    struct program *p = program_find(m, trace_pid);
+    struct program *p = machine_find(m, trace_pid);
     if (p) {
         heap_destroy(p->heap);
         *p = (struct program){.trace_pid = trace_pid};
@@ -253,7 +261,7 @@ static bool fork_heap(struct machine *m, const struct program *parent, struct pr
 int64_t machine_fork(struct machine *m, struct program *parent, uint16_t trace_pid)
 {
     static const uint64_t nothing[6];
-    struct program *child = program_find(m, trace_pid);
+    struct program *child = machine_find(m, trace_pid);
     if (child && !child->dead)
         return -LX_EEXIST;
     child = program_room(m, trace_pid);
@@ -284,7 +292,7 @@ void machine_exit(struct machine *m, struct program *p)
 struct program *machine_program(struct machine *m, uint16_t trace_pid, uint16_t tid,
                                 int64_t *result)
 {
-    struct program *p = program_find(m, trace_pid);
+    struct program *p = machine_find(m, trace_pid);
     if (!p && m->programs == 1 && m->counters.ops == 0) {
         p = m->program[0]; /* the first process is the one that the trace begins with */
         p->trace_pid = trace_pid;

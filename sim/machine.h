@@ -72,6 +72,10 @@ enum err machine_boot(struct machine *m, struct arena *, struct ram *, struct bu
  * -errno: not possible. */
 struct program *machine_program(struct machine *, uint16_t trace_pid, uint16_t tid,
                                 int64_t *result);
+/* The program of that number in the trace, alive or not, and of that number in the kernel; NULL:
+ * none. */
+struct program *machine_find(const struct machine *, uint16_t trace_pid);
+struct program *machine_find_pid(const struct machine *, uint16_t pid);
 /* The CPU that the running thread is on. */
 struct cpu *machine_cpu(struct machine *);
 /* The program forks: its child is the program of trace_pid from now on, with a copy of its memory,

@@ -404,10 +404,24 @@ static void count_leak(void *ctx, const struct block_info *b)
     t->m->counters.leaked_bytes += b->size;
 }
 
+/* The trace's numbers of processes are not the kernel's. */
+static int64_t do_wait(const struct task *t)
+{
+    const struct op *op = t->op;
+    uint64_t arg[6] = {op->v[0], replay_address(t->m, op->to_base, op->v[4])};
+    const struct program *child = machine_find(t->m, (uint16_t)op->v[0]);
+    if ((int64_t)op->v[0] >= 0 && op->v[0] <= UINT16_MAX && child)
+        arg[0] = child->pid;
+    int64_t result = machine_syscall(t->m, LX_NR_wait4, arg);
+    child = result > 0 ? machine_find_pid(t->m, (uint16_t)result) : NULL;
+    return child ? child->trace_pid : result;
+}
+
 static int64_t do_exit(const struct task *t)
 {
     struct task leaving = *t;
     block_each(t->m, count_leak, &leaving);
+    kernel_exit_code(t->m->kernel, t->p->pid, (uint8_t)t->op->v[0]);
     machine_exit(t->m, t->p);
     return 0;
 }
@@ -480,6 +494,8 @@ static int64_t do_op(const struct task *t, const struct op_extra *extra)
         return 0;
     case OP_fork:
         return do_fork(t);
+    case OP_wait4:
+        return do_wait(t);
     case OP_exit:
         return do_exit(t);
     case OP_mark:

@@ -214,6 +214,7 @@ static void random_op(struct rng *r, struct op *op, struct op_extra *x)
     }
     op->pid = (uint16_t)(rng_below(r, 3) ? 0 : rng_below(r, 65536));
     op->tid = (uint16_t)(rng_below(r, 3) ? 0 : rng_below(r, 65536));
+    op->flags |= op->pid ? OP_HAS_PID : 0;
     random_extra(r, op, x);
     op->extra = x->text || x->name[0] || (op->flags & (OP_HAS_RET | OP_HAS_FAULTS));
 }
