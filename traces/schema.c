@@ -94,6 +94,7 @@ static void put_types(FILE *out)
     put_words(out, NAMES_map, "map", true);
     put_words(out, NAMES_mremap, "mremap", true);
     put_words(out, NAMES_advice, "advice", false);
+    put_words(out, NAMES_rlimit, "rlimit", false);
 }
 
 /* ---- ops ---- */
