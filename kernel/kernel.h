@@ -87,7 +87,7 @@ struct kernel_config {
     uint32_t fault_cycles;           /* entry, area lookup and exit of a page fault */
     uint32_t zero_cycles;            /* filling one frame with zeroes */
     uint32_t entry_cycles;           /* the kernel writes one entry of a table */
-    uint64_t rlimit_as, rlimit_data; /* of every process, until it says otherwise; bytes */
+    uint64_t rlimit_as, rlimit_data; /* of every process at first; 0: none */
     uint32_t overcommit; /* vm.overcommit_memory: 0 guesses, 1 never refuses, 2 keeps a limit */
     uint32_t overcommit_ratio;  /* percent of RAM in that limit */
     bool pkeys;                 /* protection keys: CR4.PKE */

@@ -16,8 +16,9 @@ enum overcommit { OVERCOMMIT_GUESS, OVERCOMMIT_ALWAYS, OVERCOMMIT_NEVER };
 
 void limits_start(const struct kernel *k, struct process *p)
 {
-    p->limit[LIMIT_AS] = k->config.rlimit_as;
-    p->limit[LIMIT_DATA] = k->config.rlimit_data;
+    const uint64_t none = UINT64_MAX;
+    p->limit[LIMIT_AS] = k->config.rlimit_as ? k->config.rlimit_as : none;
+    p->limit[LIMIT_DATA] = k->config.rlimit_data ? k->config.rlimit_data : none;
     p->limit[LIMIT_STACK] = k->config.stack_limit;
     p->limit[LIMIT_MEMLOCK] = k->config.memlock_limit;
 }
