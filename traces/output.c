@@ -150,6 +150,8 @@ static enum err pack_zstd(struct output *o, const void *bytes, size_t size, ZSTD
 
 enum err output_write(struct output *o, const void *bytes, size_t size, struct error *e)
 {
+    if (!size)
+        return ERR_NONE; /* bytes may be NULL then */
     if (o->packing == GZIP)
         return pack_gzip(o, bytes, size, Z_NO_FLUSH, e);
     if (o->packing == ZSTD)
