@@ -38,7 +38,7 @@ static const char *type_of(enum op_field_kind kind)
 
 static void put_field(FILE *out, const struct op_field *field)
 {
-    static const char *const named[] = {"", "prot", "map", "mremap", "advice"};
+    static const char *const named[] = {"", "prot", "map", "mremap", "advice", "rlimit"};
     const char *type =
         field->kind == FIELD_NAMED ? named[field->names] : type_of((enum op_field_kind)field->kind);
     fprintf(out, ",\n        \"%s\": {\"$ref\": \"#/$defs/%s\"}", field->name, type);
