@@ -67,11 +67,6 @@ static bool shoot(struct filming *f, uint64_t began, uint64_t ms)
     return true;
 }
 
-static bool before(struct moment x, struct moment y)
-{
-    return x.op < y.op || (x.op == y.op && x.step < y.step);
-}
-
 /* The last picture stays as long as one step. */
 static void shoot_all(struct filming *f)
 {
@@ -80,7 +75,7 @@ static void shoot_all(struct filming *f)
     while (more) {
         uint64_t began = f->ms;
         more = shoot(f, began, began + max_u64(window_pace(w), 1000 / f->film->rate));
-        more = more && before(w->view.now, f->film->to) && window_step(w, 1);
+        more = more && moment_before(w->view.now, f->film->to) && window_step(w, 1);
     }
 }
 

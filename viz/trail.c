@@ -193,11 +193,6 @@ static bool run_one(struct trail *t)
     return !t->over;
 }
 
-static bool before(struct moment x, struct moment y)
-{
-    return x.op < y.op || (x.op == y.op && x.step < y.step);
-}
-
 /* The first moment that is not before at. */
 static size_t place(const struct trail *t, struct moment at)
 {
@@ -205,7 +200,7 @@ static size_t place(const struct trail *t, struct moment at)
     size_t high = t->count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (before(t->moment[middle].at, at))
+        if (moment_before(t->moment[middle].at, at))
             low = middle + 1;
         else
             high = middle;

@@ -20,6 +20,11 @@ extern const char *const grain_name[GRAINS];
 #define PHASE_DONE 1000
 #define BOOKMARKS  64u
 
+static inline bool moment_before(struct moment x, struct moment y)
+{
+    return x.op < y.op || (x.op == y.op && x.step < y.step);
+}
+
 struct view {
     const struct trace *trace;
     const struct config *config;

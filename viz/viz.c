@@ -178,16 +178,11 @@ static bool same(struct moment x, struct moment y)
     return x.op == y.op && x.step == y.step;
 }
 
-static bool before(struct moment x, struct moment y)
-{
-    return x.op < y.op || (x.op == y.op && x.step < y.step);
-}
-
 /* Takes the bookmark of this moment away, or puts one, in order. */
 static void bookmark(struct view *v)
 {
     size_t i = 0;
-    while (i < v->bookmarks && before(v->bookmark[i], v->now))
+    while (i < v->bookmarks && moment_before(v->bookmark[i], v->now))
         i++;
     struct moment *at = v->bookmark + i;
     size_t behind = v->bookmarks - i;
@@ -211,7 +206,7 @@ static void next_bookmark(struct window *w)
         return;
     }
     struct moment to = v->bookmark[0];
-    for (size_t i = v->bookmarks; i-- > 0 && before(v->now, v->bookmark[i]);)
+    for (size_t i = v->bookmarks; i-- > 0 && moment_before(v->now, v->bookmark[i]);)
         to = v->bookmark[i];
     jump(w, to);
 }
