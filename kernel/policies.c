@@ -160,11 +160,6 @@ static uint32_t mru_pick(void *state, const struct reclaim_lens *lens)
     return frame < s->frames ? frame : RECLAIM_NONE;
 }
 
-static void mru_cold(void *state, uint32_t frame)
-{
-    to_back(state, FIRST, frame);
-}
-
 static const struct reclaim_ops mru = {
     .name = "mru",
     .doc = "the page that was used last, exactly: best for loops that are larger than memory",
@@ -174,7 +169,7 @@ static const struct reclaim_ops mru = {
     .resident = queue_resident,
     .gone = queue_gone,
     .used = recency_used,
-    .cold = mru_cold,
+    .cold = recency_used, /* the end that goes first */
     .pick = mru_pick,
 };
 
