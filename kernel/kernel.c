@@ -136,7 +136,8 @@ static void cpu_start(const struct kernel *k, struct cpu *cpu)
     regs->efer |= EFER_NXE;
     regs->cpl = 3;
     cpu->current = NULL;
-    mmu_load_cr3(cpu->mmu, k->root << PAGE_SHIFT);
+    bool loaded = mmu_write_cr3(cpu->mmu, k->root << PAGE_SHIFT);
+    CHECK(loaded);
 }
 
 static struct kernel *kernel_make(struct env *env, struct ram *ram,

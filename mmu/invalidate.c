@@ -27,8 +27,6 @@
  */
 #include "mmu/levels.h"
 
-#include "sim/base/check.h"
-
 #define ALL_PCIDS KEY_VPID
 
 /* The guest that runs, or none: no instruction here reaches the entries of another. */
@@ -65,12 +63,6 @@ bool mmu_write_cr3(struct mmu *m, uint64_t value)
     if (!keep)
         forget(m, scope_pcid(m, pcid));
     return true;
-}
-
-void mmu_load_cr3(struct mmu *m, pa_t root)
-{
-    bool loaded = mmu_write_cr3(m, root);
-    CHECK(loaded);
 }
 
 /* ---- MOV CR4 ---- */

@@ -360,8 +360,6 @@ enum invpcid {
 /* MOV to CR3: the root table's address, with CR4.PCIDE the PCID in bits 11:0 and, in bit 63,
  * "forget nothing". Otherwise all entries of the PCID go but global ones. */
 bool mmu_write_cr3(struct mmu *, uint64_t value);
-/* The same, for a root whose address is known to be good and without PCIDs. */
-void mmu_load_cr3(struct mmu *, pa_t root);
 /* MOV to CR4: changes of PGE, PCIDE and SMEP forget. LA57 and PAE cannot change in long mode; PCIDE
  * can begin only while bits 11:0 of CR3 are 0. */
 bool mmu_write_cr4(struct mmu *, uint64_t value);

@@ -49,7 +49,7 @@ static void build(struct world *w, pa_t roots[2])
         world_map(w, LARGE, 2, 512, 0);
         world_map(w, HUGE, 3, 0, PTE_G);
     }
-    mmu_load_cr3(w->mmu, roots[0]);
+    ck_assert(mmu_write_cr3(w->mmu, roots[0]));
 }
 
 static struct tlb_config random_level(struct rng *rng, bool lru)
@@ -363,7 +363,7 @@ static void op_forget(struct group *g, struct rng *rng)
     va_t va = random_va(rng);
     for (unsigned i = 0; i < MACHINES; i++) {
         if (what == 0)
-            mmu_load_cr3(g->w[i].mmu, g->roots[rng_below(&(struct rng){va}, 2)]);
+            ck_assert(mmu_write_cr3(g->w[i].mmu, g->roots[rng_below(&(struct rng){va}, 2)]));
         else if (what == 1 && mmu_regs_now(g->w[i].mmu)->cr4 & CR4_PCIDE)
             mmu_write_cr3(g->w[i].mmu, g->roots[va >> 12 & 1] | (va >> 13 & 3) | CR3_NOFLUSH);
         else if (what == 2 && mmu_regs_now(g->w[i].mmu)->cr4 & CR4_PCIDE)

@@ -485,7 +485,7 @@ START_TEST(vpids)
     ck_assert(!cached(1) && cached(2));
     /* A guest's own instructions do not reach other guests. */
     mmu_regs(w.mmu)->vpid = 2;
-    mmu_load_cr3(w.mmu, GUEST_PT);
+    ck_assert(mmu_write_cr3(w.mmu, GUEST_PT));
     mmu_invlpg(w.mmu, VA);
     ck_assert(cached(1) && !cached(2) && cached(3));
     mmu_invept(w.mmu);
@@ -514,7 +514,7 @@ START_TEST(the_host_keeps_its_own)
     struct mmu_regs host = *mmu_regs(w.mmu);
     *mmu_regs(w.mmu) = guest;
     mmu_regs(w.mmu)->vpid = 1;
-    mmu_load_cr3(w.mmu, GUEST_PT); /* forgets what is its own, and nobody else's */
+    ck_assert(mmu_write_cr3(w.mmu, GUEST_PT)); /* forgets what is its own, and nobody else's */
     ck_assert(mmu_invpcid(w.mmu, INVPCID_ALL, 0, 0));
     *mmu_regs(w.mmu) = host;
     ck_assert(world_access(&w, VA, ACCESS_READ, &fault));

@@ -115,7 +115,7 @@ START_TEST(stale_or_weak_prefetches_are_not_used)
     ck_assert_uint_eq(count().prefetch.useless, useless + 1);
     ck_assert(ram_read64(w.ram, world_entry(&w, w.root, BASE + 21 * PAGE_SIZE, 1)) & PTE_D);
     touch(30, ACCESS_READ);
-    mmu_load_cr3(w.mmu, w.root);
+    ck_assert(mmu_write_cr3(w.mmu, w.root));
     walks = count().walks;
     touch(31, ACCESS_READ);
     ck_assert_uint_eq(count().walks - walks, 1);

@@ -263,7 +263,7 @@ static void cached_case(struct world *w, unsigned page, unsigned state, enum mod
     tables_put(w, &p, 1);
     struct state open = {.nxe = s.nxe, .cet = s.cet};
     *mmu_regs(w->mmu) = regs_of(&open, SUPERVISOR, READ);
-    mmu_load_cr3(w->mmu, 0x1000);
+    ck_assert(mmu_write_cr3(w->mmu, 0x1000));
     bool cached = world_access(w, VA, ACCESS_READ, &fault);
     ck_assert_int_eq(cached, s.nxe || !(p.xd || p.xd_above));
     uint64_t walks = mmu_counters(w->mmu)->walks;

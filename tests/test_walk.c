@@ -192,7 +192,7 @@ static void access_case_run(struct world *w, const struct access_case *c)
 {
     int want = expected(c);
     *mmu_regs(w->mmu) = c->regs;
-    mmu_load_cr3(w->mmu, c->regs.cr3);
+    ck_assert(mmu_write_cr3(w->mmu, c->regs.cr3));
     for (unsigned again = 0; again < 2; again++) {
         struct mmu_fault fault;
         bool ok = world_access(w, VA, c->how, &fault);
@@ -249,7 +249,7 @@ START_TEST(cached_rights_are_judged_anew)
         for (unsigned n = 8; n < REGISTERS; n += n % 8 == 7 ? 9 : 1) {
             struct mmu_fault fault;
             *mmu_regs(w.mmu) = regs_of(8);
-            mmu_load_cr3(w.mmu, 0x1000);
+            ck_assert(mmu_write_cr3(w.mmu, 0x1000));
             ck_assert(world_access(&w, VA, ACCESS_READ, &fault));
             c.regs = *mmu_regs(w.mmu) = regs_of(n);
             c.how = (enum access)(n % 3);

@@ -29,7 +29,7 @@ void world_open(struct world *w, const struct mmu_config *config, uint64_t ram_b
     CHECK(w->ram && w->mmu);
     w->root = ROOT;
     w->next = (ROOT >> PAGE_SHIFT) + 1;
-    mmu_load_cr3(w->mmu, ROOT);
+    CHECK(mmu_write_cr3(w->mmu, ROOT));
     mmu_regs(w->mmu)->cpl = 3;
 }
 

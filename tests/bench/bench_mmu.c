@@ -139,7 +139,7 @@ static void machine_open(struct machine *m, const struct mmu_config *config)
     pfn_t next = (CR3 >> PAGE_SHIFT) + 1;
     for (uint32_t i = 0; i < PAGES; i++)
         map(m->ram, BASE + i * PAGE_SIZE, 1024 + i, &next);
-    mmu_load_cr3(m->mmu, CR3);
+    CHECK(mmu_write_cr3(m->mmu, CR3));
     mmu_regs(m->mmu)->cpl = 3;
 }
 
