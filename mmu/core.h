@@ -13,6 +13,23 @@
 #include "mmu/walk.h"
 #include "mmu/walkers.h"
 
+/* The guests that have entries, each named in their keys by its place: a VPID with the address of
+ * an EPT. SDM vol. 3C, "Information That May Be Cached": a combined mapping belongs to VPID, PCID
+ * and EP4TA (bits 51:12 of EPTP). NOTE: sixteen bits of VPID and forty of EP4TA do not fit into a
+ * key; when a further guest comes, the one that ran longest ago loses its entries, as the
+ * architecture allows. */
+#define GUESTS 15u
+
+struct guests {
+    struct {
+        uint16_t vpid;
+        pa_t ep4ta;
+        uint64_t entered; /* when, in accesses and instructions of guests; 0: a free place */
+    } at[GUESTS + 1];     /* [0]: no guest */
+    uint64_t clock;
+    unsigned now; /* the guest that runs, as of the last access or instruction */
+};
+
 struct mmu {
     struct env *env;
     struct ram *ram;
@@ -27,6 +44,7 @@ struct mmu {
     struct prefetch prefetch;
     struct walkers walkers;
     cycles_t walk_cycles; /* of the walk under way, where walks overlap */
+    struct guests guests;
     struct front front;
 };
 
@@ -42,10 +60,23 @@ bool mmu_translate(struct mmu *, const struct piece *, pa_t *, struct mmu_fault 
 /* Charges and counts the data of a piece that was translated. */
 void mmu_data(struct mmu *, const struct piece *, pa_t);
 
-/* The current address space as TLB keys have it. Without a guest the VPID is 0. */
-static inline uint64_t mmu_space(const struct mmu_regs *regs)
+static inline bool mmu_in_guest(const struct mmu_regs *regs)
 {
-    return (uint64_t)mmu_pcid(regs) << KEY_PCID_SHIFT | (uint64_t)regs->vpid << KEY_VPID_SHIFT;
+    return regs->eptp || regs->vpid;
+}
+
+/* guests.now is to be the guest that the registers name: before entries are looked at or made. */
+void guests_enter(struct mmu *);
+/* Bit n: guest n has this VPID, or (the other way round) this EPT; any: each guest. */
+uint16_t guests_of_vpid(const struct mmu *, uint64_t vpid);
+uint16_t guests_of_ept(const struct mmu *, pa_t ep4ta);
+#define GUESTS_ANY ((uint16_t)~1u)
+
+/* The current address space as TLB keys have it. */
+static inline uint64_t mmu_space(const struct mmu *m)
+{
+    uint64_t guest = mmu_in_guest(&m->regs) ? m->guests.now : 0;
+    return (uint64_t)mmu_pcid(&m->regs) << KEY_PCID_SHIFT | guest << KEY_GUEST_SHIFT;
 }
 
 static inline bool mmu_has_level(const struct mmu *m, unsigned level)

@@ -136,7 +136,7 @@ bool front_access(struct mmu *m, va_t va, uint8_t *buf, size_t n, enum access ho
 {
     unsigned first = mmu_first(m, how);
     struct tlb *t = &m->tlb[first];
-    uint64_t key = key_make(va, SIZE_4K, mmu_space(&m->regs));
+    uint64_t key = key_make(va, SIZE_4K, mmu_space(m));
     uint32_t set = tlb_set(t, key);
     int way = tlb_find(t, set, key);
     if (way == TLB_NONE)
@@ -311,7 +311,7 @@ static INLINE struct batch touch_lru(struct mmu *m, const va_t *va, size_t n, en
     const struct tlb t1 = m->tlb[mmu_first(m, how)], t2 = m->tlb[mmu_second(m, how)];
     const struct rights rights = front_rights(m, how);
     const struct leaf_rule rule = leaf_rule(m, how);
-    const uint64_t space = mmu_space(&m->regs);
+    const uint64_t space = mmu_space(m);
     struct batch b = {0, 0, 0};
     size_t i = 0;
     while (i < n) {

@@ -71,7 +71,7 @@ static uint64_t page_data(const struct tlb_entry *e, va_t va)
  * smallest wins. */
 static bool level_find(const struct mmu *m, unsigned level, va_t va, struct place *at)
 {
-    uint64_t space = mmu_space(&m->regs);
+    uint64_t space = mmu_space(m);
     for (enum size_code size = SIZE_4K; size < SIZE_CODES; size++) {
         at->array = array_for(m, level, size);
         const struct tlb *t = &m->tlb[at->array];
@@ -107,7 +107,7 @@ static void level_hit(struct mmu *m, unsigned level, const struct place *at)
 static uint64_t missed_key(const struct mmu *m, unsigned level, va_t va)
 {
     const struct classify *c = m->classify[level];
-    uint64_t space = mmu_space(&m->regs);
+    uint64_t space = mmu_space(m);
     uint64_t key = key_make(va, SIZE_4K, space);
     for (enum size_code size = SIZE_8K; c && size < SIZE_CODES; size++) {
         uint64_t larger = key_make(va, size, space);
@@ -188,7 +188,7 @@ static bool overlap(uint64_t key, uint64_t other)
 {
     vpn_t a = key_vpn(key), b = key_vpn(other);
     return a < b + size_pages(key_size(other)) && b < a + size_pages(key_size(key)) &&
-           !((key ^ other) & (KEY_PCID | KEY_VPID));
+           !((key ^ other) & (KEY_PCID | KEY_GUEST));
 }
 
 /* Pieces of the victim may stand in any set; an entry of its own size, in one. */
@@ -273,13 +273,13 @@ bool levels_lookup(struct mmu *m, va_t va, enum access how, uint64_t *data)
         return true;
     if (m->config.inclusion == INCLUSION_EXCLUSIVE)
         second_take(m, &at);
-    first_put(m, va, how, at.key & (KEY_PCID | KEY_VPID), *data);
+    first_put(m, va, how, at.key & (KEY_PCID | KEY_GUEST), *data);
     return true;
 }
 
 void levels_fill(struct mmu *m, va_t va, enum access how, uint64_t data)
 {
-    uint64_t space = mmu_space(&m->regs);
+    uint64_t space = mmu_space(m);
     unsigned second = mmu_second(m, how);
     if (mmu_has_level(m, second) && m->config.inclusion != INCLUSION_EXCLUSIVE) {
         enum size_code size = entry_size(m, second, data_flags(data));

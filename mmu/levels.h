@@ -10,7 +10,16 @@
 /* What a lookup in the current address space could use. */
 static inline struct scope scope_current(const struct mmu *m)
 {
-    return (struct scope){KEY_PCID | KEY_VPID, mmu_space(&m->regs), true};
+    uint64_t space = mmu_space(m);
+    return (struct scope){KEY_PCID, space, true, (uint16_t)(1u << (space >> KEY_GUEST_SHIFT))};
+}
+
+/* And with the same VPID, but any EPT: what a page fault or INVLPG reaches. */
+static inline struct scope scope_vpid(const struct mmu *m)
+{
+    struct scope scope = scope_current(m);
+    scope.guests = guests_of_vpid(m, m->regs.vpid);
+    return scope;
 }
 
 /* In what follows data is that of the page, as tlb.h lays it out: its first frame, whatever piece

@@ -296,17 +296,16 @@ static bool raise_fault(struct mmu *m, const struct piece *p, uint32_t vector, u
 /* A page fault also forgets what was cached for the address, so that a kernel that only adds
  * rights need not invalidate. SDM vol. 3A, "Operations that Invalidate TLBs and Paging-Structure
  * Caches". */
-static void forget_address(struct mmu *m, va_t va)
+static void forget_address(struct mmu *m, va_t va, struct scope scope)
 {
-    struct scope current = scope_current(m);
-    levels_drop(m, va, &current);
-    psc_drop(&m->psc, m->env, va, &current);
+    levels_drop(m, va, &scope);
+    psc_drop(&m->psc, m->env, va, &scope);
 }
 
 static bool raise_pf(struct mmu *m, const struct piece *p, uint32_t error, unsigned level,
                      struct mmu_fault *fault)
 {
-    forget_address(m, p->va);
+    forget_address(m, p->va, scope_vpid(m));
     return raise_fault(m, p, VECTOR_PF, error, level, fault);
 }
 
@@ -315,7 +314,7 @@ static bool raise_pf(struct mmu *m, const struct piece *p, uint32_t error, unsig
 static bool leave_guest(struct mmu *m, const struct piece *p, const struct vm_exit *exit,
                         struct mmu_fault *fault)
 {
-    forget_address(m, p->va);
+    forget_address(m, p->va, scope_current(m));
     m->count.vm_exits++;
     mmu_charge(m, &m->count.cycles_exit, m->config.exit_cycles);
     *fault = (struct mmu_fault){.va = p->va, .access = p->how, .exit = *exit};
@@ -406,7 +405,7 @@ static void walk_done(struct mmu *m, struct walk *w, enum access how)
     m->count.ad_writes += w->marked;
     if (w->marked)
         charge_marks(m, w);
-    psc_fill(&m->psc, m->env, w, mmu_space(&m->regs));
+    psc_fill(&m->psc, m->env, w, mmu_space(m));
     EMIT(m->env, walk_end, .va = w->va, .pfn = w->to.pa >> PAGE_SHIFT, .size = w->to.page_size,
          .flags = w->to.flags, .reads = w->steps);
 }
@@ -445,7 +444,7 @@ static bool walk_page(struct mmu *m, const struct piece *p, uint64_t *data, stru
     struct walk_start start = walk_root(&m->regs);
     if (m->psc.any) {
         m->count.psc_lookups++;
-        m->count.psc_hits += psc_find(&m->psc, m->env, p->va, mmu_space(&m->regs), &start);
+        m->count.psc_hits += psc_find(&m->psc, m->env, p->va, mmu_space(m), &start);
     }
     m->count.walks++;
     walk_read_from(m->ram, &m->regs, p->va, &start, &w);
@@ -534,6 +533,7 @@ static bool translate_data(struct mmu *m, const struct piece *p, uint64_t *data,
 bool mmu_translate(struct mmu *m, const struct piece *p, pa_t *pa, struct mmu_fault *fault)
 {
     uint64_t data;
+    guests_enter(m);
     access_count(m, p);
     if (!translate_data(m, p, &data, fault))
         return false;
@@ -602,7 +602,7 @@ static bool access_plain(struct mmu *m, va_t va, void *buf, size_t n, enum acces
  * address of each access is the plain path's. */
 static bool front_on(const struct mmu *m)
 {
-    return m->config.front_cache && !m->env->bus->on && !m->caches.on && !m->regs.eptp &&
+    return m->config.front_cache && !m->env->bus->on && !m->caches.on && !mmu_in_guest(&m->regs) &&
            !walkers_overlap(&m->walkers);
 }
 

@@ -145,7 +145,7 @@ struct mmu_regs {
     uint32_t pkru, pkrs; /* two bits for each of 16 keys: access disable, write disable */
     unsigned maxphyaddr;
     uint64_t eptp; /* in a guest: its extended page tables; 0: no guest */
-    uint8_t vpid;  /* and which guest, 1 to 15, for TLB entries */
+    uint16_t vpid; /* and the guest's number, not 0, for TLB entries */
     uint8_t cpl;   /* 0 to 3; only 3 is user mode */
     bool ac;       /* EFLAGS.AC: supervisor may touch user pages although SMAP is on */
     bool implicit; /* the processor's own access to a system table: supervisor, whatever the CPL */
@@ -368,7 +368,7 @@ void mmu_invlpg(struct mmu *, va_t);
 /* INVPCID. pcid and va are ignored where the type does not need them. */
 bool mmu_invpcid(struct mmu *, enum invpcid, uint64_t pcid, va_t);
 
-#define VPID_MAX 15u
+#define VPID_MAX 0xffffu
 
 enum invvpid {
     INVVPID_ADDRESS,        /* one address of one guest, all PCIDs */
@@ -380,8 +380,16 @@ enum invvpid {
 
 /* INVVPID, from outside of guests or from within. false: VMfail, nothing was done. */
 bool mmu_invvpid(struct mmu *, enum invvpid, uint64_t vpid, va_t);
-/* INVEPT: after a change in the EPT that takes something away. */
-void mmu_invept(struct mmu *);
+
+/* The instruction's types 1 and 2. */
+enum invept {
+    INVEPT_SINGLE, /* guests whose EPT has the same root as eptp */
+    INVEPT_ALL,    /* all guests; eptp is ignored */
+    INVEPT_TYPES
+};
+
+/* INVEPT, after a change in an EPT that takes something away. false: VMfail, nothing was done. */
+bool mmu_invept(struct mmu *, enum invept, uint64_t eptp);
 
 /* Must be called after ram_restore: host pointers may be stale. Changes no figure. */
 void mmu_forget_host(struct mmu *);

@@ -25,7 +25,7 @@ static int find(const struct mmu *m, va_t va)
     int way = TLB_NONE;
     for (enum size_code size = SIZE_4K; size < SIZE_CODES && way == TLB_NONE; size++)
         if (t->held[size])
-            way = tlb_find(t, 0, key_make(va, size, mmu_space(&m->regs)));
+            way = tlb_find(t, 0, key_make(va, size, mmu_space(m)));
     return way;
 }
 
@@ -95,7 +95,7 @@ static bool any_level_has(const struct mmu *m, va_t va)
     for (unsigned array = 0; array < TLB_ARRAYS; array++) {
         const struct tlb *t = &m->tlb[array];
         for (enum size_code size = SIZE_4K; size < SIZE_CODES; size++) {
-            uint64_t key = key_make(va, size, mmu_space(&m->regs));
+            uint64_t key = key_make(va, size, mmu_space(m));
             if (t->held[size] && tlb_find(t, tlb_set(t, key), key) != TLB_NONE)
                 return true;
         }
@@ -115,7 +115,7 @@ static void fetch(struct mmu *m, vpn_t vpn)
         return;
     }
     uint64_t data = data_make(align_down(w.to.pa, w.to.page_size) >> PAGE_SHIFT, w.to.flags);
-    uint64_t key = key_make(va, flags_size(w.to.flags), mmu_space(&m->regs));
+    uint64_t key = key_make(va, flags_size(w.to.flags), mmu_space(m));
     if (t->valid[0] == t->config.ways)
         leave(m, t->ops->victim(tlb_state(t, 0), t->config.ways, &m->env->rng), false);
     struct tlb_entry victim;

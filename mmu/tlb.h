@@ -4,13 +4,13 @@
  * caches are made of the same thing with one set.
  *
  *   key   63 … 60  59 … 48  47 …                         3 2  0
- *         VPID     PCID     page number in its own size   size     0: the way is invalid
+ *         guest    PCID     page number in its own size   size     0: the way is invalid
  *   data  63 … 52  51 …       12  11 … 0
  *         flags    frame (4 KiB)  flags    enum tlb_flag: an entry's own bits stand in their place
  *
  * A page number is that of a 57-bit virtual address: its upper bits are copies and not kept. A
  * large page is held once, under its own size; the set is the page number in that size mod sets.
- * PCID and VPID together are the space that an entry belongs to; a global entry serves all PCIDs.
+ * Guest and PCID together are the space that an entry belongs to; a global entry serves all PCIDs.
  *
  * Each way also has a short tag of 16 bits, of the page only; the short tags of a set stand
  * together, so a set is searched by comparing eight ways at a time, and only a way that seems right
@@ -35,13 +35,13 @@ enum size_code { SIZE_4K = 1, SIZE_8K, SIZE_16K, SIZE_32K, SIZE_2M, SIZE_1G, SIZ
 #define TLB_LANES 8u   /* short tags compared at a time */
 #define TLB_NONE  (-1) /* no way */
 
-#define KEY_SIZE_BITS  3
-#define KEY_PCID_SHIFT 48
-#define KEY_VPID_SHIFT 60 /* 0: not a guest's */
-#define KEY_PCID       ((uint64_t)0xfff << KEY_PCID_SHIFT)
-#define KEY_VPID       ((uint64_t)0xf << KEY_VPID_SHIFT)
-#define KEY_PAGE       (((uint64_t)1 << KEY_PCID_SHIFT) - 1) /* page number and size */
-#define VA_BITS_KEPT   57
+#define KEY_SIZE_BITS   3
+#define KEY_PCID_SHIFT  48
+#define KEY_GUEST_SHIFT 60 /* 0: not a guest's; else its number in struct guests */
+#define KEY_PCID        ((uint64_t)0xfff << KEY_PCID_SHIFT)
+#define KEY_GUEST       ((uint64_t)0xf << KEY_GUEST_SHIFT)
+#define KEY_PAGE        (((uint64_t)1 << KEY_PCID_SHIFT) - 1) /* page number and size */
+#define VA_BITS_KEPT    57
 
 struct tlb_entry {
     uint64_t key, data;
@@ -82,7 +82,7 @@ static inline enum size_code flags_size(uint32_t flags)
     return flags & TLB_1G ? SIZE_1G : flags & TLB_2M ? SIZE_2M : SIZE_4K;
 }
 
-/* space: PCID and VPID in their places, see mmu_space. */
+/* space: guest and PCID in their places, see mmu_space. */
 static inline uint64_t key_make(va_t va, enum size_code size, uint64_t space)
 {
     uint64_t kept = va & (((uint64_t)1 << VA_BITS_KEPT) - 1);
@@ -142,7 +142,7 @@ static inline uint32_t tlb_set(const struct tlb *t, uint64_t key)
 }
 
 /* All bits of page number and size have a part in the short tag, so pages rarely share one. The
- * zeroes at the factor's end keep PCID and VPID out of it. */
+ * zeroes at the factor's end keep guest and PCID out of it. */
 static inline uint16_t key_short(uint64_t key)
 {
     return (uint16_t)(key * UINT64_C(0x79b97f4a7c150000) >> 48);
@@ -204,17 +204,18 @@ static inline void tlb_hit(struct tlb *t, uint32_t set, uint32_t way)
 
 /* Which entries an instruction forgets. */
 struct scope {
-    uint64_t mask;  /* KEY_PCID and KEY_VPID, where they matter */
-    uint64_t space; /* … and what they must be */
-    bool global;    /* global entries too, whatever their PCID */
+    uint64_t mask;   /* KEY_PCID where it matters */
+    uint64_t space;  /* … and what it must be */
+    bool global;     /* global entries too, whatever their PCID */
+    uint16_t guests; /* bit n: those of guest n, bit 0: those of no guest */
 };
 
 /* Is an entry with this key and data in the scope? */
 static inline bool scope_has(const struct scope *s, uint64_t key, bool global)
 {
-    if (global)
-        return s->global && !((key ^ s->space) & s->mask & ~KEY_PCID);
-    return !((key ^ s->space) & s->mask);
+    if (!(s->guests >> (key >> KEY_GUEST_SHIFT) & 1))
+        return false;
+    return global ? s->global : !((key ^ s->space) & s->mask);
 }
 
 /* Puts an entry that is not there into the lowest invalid way, else into the victim's. Returns the

@@ -1155,8 +1155,11 @@ SAY(invvpid)
 
 SAY(invept)
 {
-    say(t, "INVEPT: translations of guests are forgotten.");
-    (void)e;
+    if (e->type == INVEPT_ALL)
+        say(t, "INVEPT, type 2: the translations of all guests are forgotten.");
+    else
+        say(t, "INVEPT, type 1: translations by the EPT at physical 0x%llx are forgotten.",
+            LLU(e->eptp & EPT_FRAME));
 }
 
 SAY(fault)

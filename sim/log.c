@@ -14,6 +14,7 @@
 static const char *const access_name[] = {"read", "write", "fetch"};
 static const char *const invvpid_name[INVVPID_TYPES] = {"address", "single", "all",
                                                         "all-but-global"};
+static const char *const invept_name[INVEPT_TYPES] = {"single", "all"};
 static const char *const invpcid_name[INVPCID_TYPES] = {"address", "single", "all",
                                                         "all-but-global"};
 static const char *const miss_class_name[MISS_CLASSES] = {"cold", "capacity", "conflict",
@@ -35,6 +36,7 @@ static const struct {
     {"enum miss_class", miss_class_name, MISS_CLASSES},
     {"enum invpcid", invpcid_name, INVPCID_TYPES},
     {"enum invvpid", invvpid_name, INVVPID_TYPES},
+    {"enum invept", invept_name, INVEPT_TYPES},
 };
 
 const char *log_enum_name(const struct event_field *field, uint64_t value)

@@ -84,7 +84,7 @@ static void rig(bool ad)
 
 static bool reach(enum access how, struct mmu_fault *fault)
 {
-    mmu_invept(w.mmu);
+    ck_assert(mmu_invept(w.mmu, INVEPT_ALL, 0));
     return world_access(&w, VA, how, fault);
 }
 
@@ -441,13 +441,13 @@ START_TEST(hits_obey_the_ept)
     ck_assert(reach(ACCESS_WRITE, &fault));
     ept_map(EPT_AT, PAGE_GPA, 1, 0);
     ck_assert(world_access(&w, VA, ACCESS_WRITE, &fault));
-    mmu_invept(w.mmu);
+    ck_assert(mmu_invept(w.mmu, INVEPT_ALL, 0));
     ck_assert(!world_access(&w, VA, ACCESS_WRITE, &fault));
     world_close(&w);
 }
 END_TEST
 
-static bool cached(uint8_t vpid)
+static bool cached(uint16_t vpid)
 {
     struct mmu_fault fault;
     uint64_t walks = mmu_counters(w.mmu)->walks;
@@ -459,10 +459,10 @@ static bool cached(uint8_t vpid)
 static void fill_three(bool global)
 {
     guest_put(1, PAGE_GPA | 0x67 | (global ? 0x100 : 0));
-    mmu_invept(w.mmu);
-    for (uint8_t vpid = 1; vpid <= 3; vpid++)
+    ck_assert(mmu_invept(w.mmu, INVEPT_ALL, 0));
+    for (uint16_t vpid = 1; vpid <= 3; vpid++)
         ck_assert(!cached(vpid));
-    for (uint8_t vpid = 1; vpid <= 3; vpid++)
+    for (uint16_t vpid = 1; vpid <= 3; vpid++)
         ck_assert(cached(vpid));
 }
 
@@ -488,12 +488,151 @@ START_TEST(vpids)
     ck_assert(mmu_write_cr3(w.mmu, GUEST_PT));
     mmu_invlpg(w.mmu, VA);
     ck_assert(cached(1) && !cached(2) && cached(3));
-    mmu_invept(w.mmu);
+    ck_assert(mmu_invept(w.mmu, INVEPT_ALL, 0));
     ck_assert(!cached(1) && !cached(2) && !cached(3));
     ck_assert(!mmu_invvpid(w.mmu, INVVPID_SINGLE, 0, 0));
     ck_assert(!mmu_invvpid(w.mmu, INVVPID_SINGLE, VPID_MAX + 1, 0));
     ck_assert(!mmu_invvpid(w.mmu, INVVPID_TYPES, 1, 0));
     ck_assert(!mmu_invvpid(w.mmu, INVVPID_ADDRESS, 1, UINT64_C(1) << 62));
+    world_close(&w);
+}
+END_TEST
+
+/* Two guests with one VPID but an EPT each: what one cached is not the other's, and INVEPT, INVVPID
+ * and the guest's own instructions reach what the manual says. */
+#define OTHER_EPT  UINT64_C(0x6000000)
+#define OTHER_ROOT (OTHER_EPT | 3u << 3 | 6)
+
+static bool cached_by(pa_t eptp, uint16_t vpid)
+{
+    mmu_regs(w.mmu)->eptp = eptp;
+    return cached(vpid);
+}
+
+static void rig_two_epts(bool global)
+{
+    rig(false);
+    guest_put(1, PAGE_GPA | 0x67 | (global ? 0x100 : 0));
+    ept_next = OTHER_EPT + 4096;
+    for (pa_t gpa = 0; gpa < GUEST_END; gpa += 4096)
+        ept_map(OTHER_EPT, gpa, 1, R | W | X);
+    offset = OFFSET + 0x40000; /* the other's page stands elsewhere */
+    ept_map(OTHER_EPT, PAGE_GPA, 1, R | W | X);
+    offset = OFFSET;
+}
+
+static void fill_two(pa_t eptp)
+{
+    for (uint16_t vpid = 1; vpid <= 2; vpid++) {
+        cached_by(eptp, vpid);
+        cached_by(OTHER_ROOT, vpid);
+        ck_assert(cached_by(eptp, vpid) && cached_by(OTHER_ROOT, vpid));
+    }
+}
+
+START_TEST(entries_belong_to_an_ept)
+{
+    for (unsigned global = 0; global < 2; global++) {
+        uint8_t byte = 1, other = 2, read = 0;
+        struct mmu_fault fault;
+        rig_two_epts(global);
+        uint64_t eptp = mmu_regs(w.mmu)->eptp;
+        ram_write(w.ram, PAGE_GPA + OFFSET + (VA & 0xfff), &byte, 1);
+        ram_write(w.ram, PAGE_GPA + OFFSET + 0x40000 + (VA & 0xfff), &other, 1);
+        ck_assert(!cached_by(eptp, 1));
+        ck_assert(!cached_by(OTHER_ROOT, 1));
+        ck_assert(mmu_access(w.mmu, VA, &read, 1, ACCESS_READ, &fault));
+        ck_assert_uint_eq(read, other);
+        ck_assert(cached_by(eptp, 1)); /* the other one took nothing away */
+        ck_assert(mmu_access(w.mmu, VA, &read, 1, ACCESS_READ, &fault));
+        ck_assert_uint_eq(read, byte);
+        ck_assert(cached_by(eptp | EPTP_AD, 1)); /* only bits 51:12 tell EPTs apart */
+        world_close(&w);
+    }
+}
+END_TEST
+
+START_TEST(invept_of_two_types)
+{
+    rig_two_epts(true);
+    uint64_t eptp = mmu_regs(w.mmu)->eptp;
+    fill_two(eptp);
+    ck_assert(mmu_invept(w.mmu, INVEPT_SINGLE, OTHER_ROOT));
+    for (uint16_t vpid = 1; vpid <= 2; vpid++)
+        ck_assert(cached_by(eptp, vpid) && !cached_by(OTHER_ROOT, vpid));
+    fill_two(eptp);
+    ck_assert(mmu_invept(w.mmu, INVEPT_ALL, 0));
+    for (uint16_t vpid = 1; vpid <= 2; vpid++)
+        ck_assert(!cached_by(eptp, vpid) && !cached_by(OTHER_ROOT, vpid));
+    /* What a VM entry would refuse: memory type, levels, bits 11:7, bits beyond MAXPHYADDR. */
+    const uint64_t bad[] = {OTHER_EPT | 3u << 3 | 1, OTHER_EPT | 2u << 3 | 6, OTHER_ROOT | 1u << 7,
+                            OTHER_ROOT | 1u << 11, OTHER_ROOT | UINT64_C(1) << 46};
+    for (unsigned i = 0; i < ARRAY_LEN(bad); i++)
+        ck_assert(!mmu_invept(w.mmu, INVEPT_SINGLE, bad[i]));
+    ck_assert(mmu_invept(w.mmu, INVEPT_SINGLE, OTHER_EPT | 3u << 3 | 1u << 6)); /* UC, A and D */
+    ck_assert(!mmu_invept(w.mmu, INVEPT_TYPES, OTHER_ROOT));
+    world_close(&w);
+}
+END_TEST
+
+/* By VPID all EPTs are reached; an EPT violation is of its own EPT alone. */
+START_TEST(invalidation_by_vpid_reaches_all_epts)
+{
+    struct mmu_fault fault;
+    rig_two_epts(false);
+    uint64_t eptp = mmu_regs(w.mmu)->eptp;
+    for (unsigned n = 0; n < 4; n++) {
+        fill_two(eptp);
+        mmu_regs(w.mmu)->vpid = 1;
+        if (n == 0)
+            ck_assert(mmu_invvpid(w.mmu, INVVPID_SINGLE, 1, 0));
+        else if (n == 1)
+            mmu_invlpg(w.mmu, VA);
+        else if (n == 2)
+            ck_assert(mmu_write_cr3(w.mmu, GUEST_PT));
+        else
+            ck_assert(mmu_invvpid(w.mmu, INVVPID_ADDRESS, 1, VA));
+        ck_assert(cached_by(eptp, 2) && cached_by(OTHER_ROOT, 2));
+        ck_assert(!cached_by(eptp, 1) && !cached_by(OTHER_ROOT, 1));
+    }
+    ept_map(OTHER_EPT, PAGE_GPA, 1, R);
+    ck_assert(mmu_invept(w.mmu, INVEPT_ALL, 0));
+    fill_two(eptp);
+    mmu_regs(w.mmu)->vpid = 1;
+    mmu_regs(w.mmu)->eptp = OTHER_ROOT;
+    ck_assert(!world_access(&w, VA, ACCESS_WRITE, &fault));
+    ck_assert_uint_eq(fault.exit.reason, 48);
+    ck_assert(cached_by(eptp, 1) && !cached_by(OTHER_ROOT, 1));
+    /* The guest's own page fault is of its VPID. */
+    guest_put(1, PAGE_GPA | 0x65);
+    ck_assert(mmu_invept(w.mmu, INVEPT_ALL, 0));
+    fill_two(eptp);
+    mmu_regs(w.mmu)->vpid = 1;
+    ck_assert(!world_access(&w, VA, ACCESS_WRITE, &fault));
+    ck_assert_uint_eq(fault.vector, 14);
+    ck_assert(!cached_by(eptp, 1) && !cached_by(OTHER_ROOT, 1) && cached_by(eptp, 2));
+    world_close(&w);
+}
+END_TEST
+
+/* There are more guests than keys can name: whoever ran longest ago is forgotten, and only he. */
+START_TEST(any_number_of_guests)
+{
+    struct mmu_config config = world_config();
+    config.tlb[TLB_L2].ways = 32; /* one page of each guest */
+    rig(false);
+    struct mmu_regs regs = *mmu_regs(w.mmu);
+    w.mmu = mmu_new(w.env, w.ram, &config);
+    *mmu_regs(w.mmu) = regs;
+    for (uint16_t vpid = 1; vpid <= 15; vpid++)
+        ck_assert(!cached(VPID_MAX - vpid));
+    ck_assert(cached(VPID_MAX - 1)); /* so the second one is the oldest */
+    ck_assert(!cached(VPID_MAX));
+    for (uint16_t vpid = 3; vpid <= 15; vpid++)
+        ck_assert(cached(VPID_MAX - vpid));
+    ck_assert(cached(VPID_MAX) && cached(VPID_MAX - 1));
+    ck_assert(!cached(VPID_MAX - 2));
+    ck_assert(!cached(VPID_MAX - 3)); /* its place went to the one before */
     world_close(&w);
 }
 END_TEST
@@ -521,7 +660,7 @@ START_TEST(the_host_keeps_its_own)
     ck_assert_uint_eq(mmu_counters(w.mmu)->walks, walks);
     *mmu_regs(w.mmu) = guest;
     ck_assert(!cached(1) && cached(2) && cached(3));
-    mmu_invept(w.mmu);
+    ck_assert(mmu_invept(w.mmu, INVEPT_ALL, 0));
     mmu_invvpid(w.mmu, INVVPID_ALL, 0, 0);
     *mmu_regs(w.mmu) = host;
     walks = mmu_counters(w.mmu)->walks;
@@ -537,4 +676,5 @@ TEST_MAIN("nested", twenty_four_reads_in_order, five_levels_read_twenty_nine,
           paging_structure_caches_hold_both_dimensions, pages_of_all_sizes, every_violation,
           upper_levels_take_rights_away, every_misconfiguration, memory_types_of_the_ept,
           beyond_48_bits_nothing_is_mapped, priority_of_causes, accessed_and_dirty, dirty_on_a_hit,
-          hits_obey_the_ept, vpids, the_host_keeps_its_own)
+          hits_obey_the_ept, vpids, entries_belong_to_an_ept, invept_of_two_types,
+          invalidation_by_vpid_reaches_all_epts, any_number_of_guests, the_host_keeps_its_own)
