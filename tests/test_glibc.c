@@ -114,6 +114,17 @@ static void links_to_itself(void)
     m(3000);
 }
 
+/* Its neighbour merges with it and so takes it out of its list. */
+static void merged_with_wrong_links(void)
+{
+    va_t a = m(2000), b = m(2000);
+    m(24);
+    f(a);
+    w(a, 0, b - 16);
+    w(a, 1, b - 16);
+    f(b);
+}
+
 static void unsorted_without_size(void)
 {
     va_t a = m(2000);
@@ -257,6 +268,7 @@ static const struct {
     {twice_large, "double free or corruption (!prev)"},
     {wrong_prev_size, "corrupted size vs. prev_size while consolidating"},
     {links_to_itself, "free(): corrupted unsorted chunks"},
+    {merged_with_wrong_links, "corrupted double-linked list"},
     {unsorted_without_size, "malloc(): invalid size (unsorted)"},
     {unsorted_with_wrong_back, "malloc(): unsorted double linked list corrupted"},
     {top_too_large, "malloc(): corrupted top size"},
@@ -360,4 +372,30 @@ START_TEST(usable_sizes)
 }
 END_TEST
 
-TEST_MAIN("glibc", damage_ends_the_program, filtered, silent_corruption, safe_linking, usable_sizes)
+/* The bytes of the last mmap. */
+static void keep_length(void *ctx, uint64_t nr, const uint64_t arg[6], int64_t result)
+{
+    if (nr == LX_NR_mmap && !lx_failed(result))
+        *(uint64_t *)ctx = arg[1];
+}
+
+/* Where brk fails, mmap stands in for it with a whole MiB, and top moves there. */
+START_TEST(mmap_instead_of_brk)
+{
+    uint64_t length = 0;
+    begin(false);
+    m(100000);
+    rig.user->told = keep_length;
+    rig.user->told_ctx = &length;
+    rig.user->fail_at = rig.user->syscalls + 1;
+    va_t p = m(100000);
+    ck_assert_uint_eq(length, MIB);
+    ck_assert_uint_gt(p, rig.user->brk);
+    ck_assert_uint_eq(p & PAGE_MASK, HDR_SZ);
+    ck_assert_uint_eq(m(100000), p + 100016);
+    rig_free(&rig);
+}
+END_TEST
+
+TEST_MAIN("glibc", damage_ends_the_program, filtered, silent_corruption, safe_linking, usable_sizes,
+          mmap_instead_of_brk)

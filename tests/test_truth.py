@@ -86,14 +86,22 @@ RULES = [
 ]
 
 
+# A first call that is refused: the library initializes itself before it looks at the arguments, and
+# asks the kernel for nothing.
+REFUSED = [
+    ("posix_memalign without an alignment", '{"op":"posix_memalign","id":1,"alignment":0,"size":8}'),
+    ("malloc beyond the largest object", '{"op":"malloc","id":1,"size":9223372036854775808}'),
+]
+
+
 def first_call_refused():
-    """The library initializes itself before it looks at the arguments."""
     with tempfile.TemporaryDirectory() as folder:
         trace = os.path.join(folder, "rule.jsonl")
-        with open(trace, "w", encoding="utf-8") as file:
-            file.write('{"op":"posix_memalign","id":1,"alignment":0,"size":8}\n')
-        run = truth(trace, "--sys=-")
-        report("a refused call initializes", run.stdout == "0 getrandom = 8\n", run.stdout)
+        for name, op in REFUSED:
+            with open(trace, "w", encoding="utf-8") as file:
+                file.write(op + "\n")
+            run = truth(trace, "--sys=-")
+            report(f"{name} only initializes", run.stdout == "0 getrandom = 8\n", run.stdout)
 
 
 def rules():
