@@ -54,6 +54,7 @@ const char *const misuse_name[MISUSE_KINDS] = {
     [MISUSE_UNDERFLOW] = "underflow before the block",
     [MISUSE_REALLOC] = "realloc of a dead block",
     [MISUSE_ALIGNMENT] = "wrong alignment",
+    [MISUSE_ENDLESS] = "endless loop",
 };
 
 const char *misuse_other(uint64_t what)

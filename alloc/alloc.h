@@ -93,6 +93,7 @@ enum misuse {
     MISUSE_UNDERFLOW, /* the trace works before the block's start: in its header or neighbour */
     MISUSE_REALLOC,   /* realloc of a block that is gone */
     MISUSE_ALIGNMENT, /* an alignment that is no power of two, or too small for the call */
+    MISUSE_ENDLESS, /* the allocator follows a list that goes in a circle: it would never return */
     MISUSE_KINDS
 };
 extern const char *const misuse_name[MISUSE_KINDS];
@@ -140,7 +141,8 @@ struct heap {
     va_t misuse_at;           /* the pointer or header concerned */
     struct heap_given given;  /* filled by the allocator whenever it gives out a block */
     enum resize_how how;      /* filled by its realloc */
-    const char *message;      /* with MISUSE_ABORT: what it said before, a constant text */
+    const char *message;      /* with MISUSE_ABORT and MISUSE_ENDLESS: what is wrong, in words */
+    bool endless;             /* with message: not an abort, but a loop without end */
     bool over;                /* a signal in the allocator has ended the program */
     struct shadow *shadow;    /* the blocks given out: alloc/shadow.h */
     void *state;              /* ops->state_size bytes, zeroed at the start */

@@ -9,6 +9,8 @@
  */
 #include "alloc/glibc.h"
 
+#include <stdio.h>
+
 #define GRND_NONBLOCK 1u
 
 /* ---- ways out ---- */
@@ -29,6 +31,20 @@ _Noreturn void glibc_abort(struct heap *h, const char *message)
 _Noreturn void glibc_signal(struct heap *h, va_t at)
 {
     heap_complain(h, MISUSE_SEGV, at);
+    leave(h);
+}
+
+_Noreturn void glibc_endless(struct heap *h, va_t at, const char *list, unsigned number)
+{
+    struct glibc *g = glibc_of(h);
+    char which[16] = "";
+    if (number)
+        snprintf(which, sizeof(which), " %u", number);
+    snprintf(g->endless, sizeof(g->endless), "%s%s is circular: the real glibc would loop for ever",
+             list, which);
+    h->message = g->endless;
+    h->endless = true;
+    heap_complain(h, MISUSE_ENDLESS, at);
     leave(h);
 }
 
@@ -368,10 +384,12 @@ static void family_refused(struct heap *h)
 static uint64_t run_trim(struct heap *h, uint64_t pad, uint64_t unused)
 {
     int gave = 0;
+    struct tour tour = {0};
     (void)unused;
     initialize(h);
     va_t av = main_arena(h);
     do {
+        tour_step(h, &tour, av, "the ring of arenas", 0);
         gave |= glibc_mtrim(h, av, pad);
         av = ld(h, av + AV_NEXT);
     } while (av != main_arena(h));

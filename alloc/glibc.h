@@ -163,9 +163,10 @@ struct glibc {
     va_t next_arena;     /* next_to_use of reused_arena */
     struct glibc_region region[GLIBC_REGIONS];
     size_t regions;
-    uint64_t taken;  /* size of the chunk that was last taken */
-    bool mapped;     /* it has a mapping of its own */
-    jmp_buf *escape; /* out of a call that ends in a signal */
+    uint64_t taken;   /* size of the chunk that was last taken */
+    bool mapped;      /* it has a mapping of its own */
+    jmp_buf *escape;  /* out of a call that ends in a signal */
+    char endless[80]; /* which list goes in a circle: kept in heap->message */
 };
 
 static inline struct glibc *glibc_of(const struct heap *h)
@@ -190,10 +191,44 @@ static inline va_t main_arena(const struct heap *h)
 _Noreturn void glibc_abort(struct heap *, const char *message);
 /* A load or store got a signal. */
 _Noreturn void glibc_signal(struct heap *, va_t at);
+/* A list that the library follows to its end has none: the library would never return. The text is
+ * made of the list's name and, if it is not 0, its number. */
+_Noreturn void glibc_endless(struct heap *, va_t at, const char *list, unsigned number);
 
-/* ---- words ---- */
+/* ---- lists that damage may have closed to a circle ---- */
 
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
+
+/* The way along a list. Some place on it is kept in mind: the one of step 1, 2, 4, 8 and so on.
+ * Source: R. P. Brent, An improved Monte Carlo factorization algorithm, 1980, section 2. */
+struct tour {
+    va_t mark;
+    uint64_t steps;
+    unsigned met; /* how often the mark was met again */
+};
+
+/* The next place is at: does the way go in a circle? A place that is met twice more, because the
+ * library may change the list while it follows it; after a whole round nothing changes any more. */
+static inline bool tour_circles(struct tour *t, va_t at)
+{
+    if (UNLIKELY(at == t->mark && t->steps))
+        return ++t->met == 2;
+    if ((t->steps & (t->steps - 1)) == 0) {
+        t->mark = at;
+        t->met = 0;
+    }
+    t->steps++;
+    return false;
+}
+
+static inline void tour_step(struct heap *h, struct tour *t, va_t at, const char *list,
+                             unsigned number)
+{
+    if (UNLIKELY(tour_circles(t, at)))
+        glibc_endless(h, at, list, number);
+}
+
+/* ---- words ---- */
 
 static inline void load(struct heap *h, va_t at, void *to, size_t n)
 {

@@ -138,7 +138,9 @@ static va_t large_place(struct heap *h, va_t bin, va_t p, uint64_t size)
         st(h, fwd + CHUNK_BK_NEXT, p);
         return bin;
     }
+    struct tour tour = {0};
     while (size < size_word(h, fwd)) {
+        tour_step(h, &tour, fwd, "the ring of sizes of bin", glibc_bin_index(size));
         heap_probe(h, fwd, size_word(h, fwd) & ~SIZE_BITS, size & ~SIZE_BITS, PROBE_WORSE, 0);
         fwd = ld(h, fwd + CHUNK_FD_NEXT);
     }

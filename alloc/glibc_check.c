@@ -16,7 +16,6 @@ struct check {
     size_t size;
     bool bad;
     struct heap_chunk before; /* the chunk shown before this one */
-    uint64_t most;            /* chunks that there can be: a list that is longer goes in a circle */
 };
 
 static void complain(struct check *c, const char *what, va_t at)
@@ -70,11 +69,14 @@ static void check_chunk(void *ctx, const struct heap_chunk *now)
 
 static void check_fastbin(struct check *c, va_t av, unsigned i)
 {
-    uint64_t left = c->most;
+    struct tour tour = {0};
     for (va_t p = peek(c, fastbin_at(av, i)); p && !c->bad;
-         p = protect(p + CHUNK_FD, peek(c, p + CHUNK_FD)))
-        if (misaligned(p) || fastbin_index(peek_size(c, p)) != i || !left--)
+         p = protect(p + CHUNK_FD, peek(c, p + CHUNK_FD))) {
+        if (misaligned(p) || fastbin_index(peek_size(c, p)) != i)
             complain(c, "a chunk in the wrong fastbin", p);
+        if (tour_circles(&tour, p))
+            complain(c, "a fastbin goes in a circle", p);
+    }
 }
 
 /* The first chunk of each size is in the ring of sizes, the others are not asked. */
@@ -92,10 +94,11 @@ static void check_sizes(struct check *c, va_t p, uint64_t size, va_t bin)
 static void check_bin(struct check *c, va_t av, unsigned i)
 {
     va_t bin = bin_at(av, i), before = bin;
-    uint64_t last = UINT64_MAX, left = c->most;
+    uint64_t last = UINT64_MAX;
+    struct tour tour = {0};
     for (va_t p = peek(c, bin + CHUNK_FD); p != bin && !c->bad; p = peek(c, p + CHUNK_FD)) {
         uint64_t size = peek_size(c, p);
-        if (peek(c, p + CHUNK_BK) != before || !left--)
+        if (peek(c, p + CHUNK_BK) != before || tour_circles(&tour, p))
             complain(c, "a ring does not hold", p);
         if (i > 1 && glibc_bin_index(size) != i)
             complain(c, "a chunk in the wrong bin", p);
@@ -113,7 +116,6 @@ static void check_bin(struct check *c, va_t av, unsigned i)
 
 static void check_arena(struct check *c, va_t av)
 {
-    c->most = peek(c, av + AV_SYSTEM_MEM) / MINSIZE + 1;
     for (unsigned i = 0; i < NFASTBINS; i++)
         check_fastbin(c, av, i);
     for (unsigned i = 1; i < NBINS; i++)
@@ -142,10 +144,13 @@ bool glibc_check(const struct heap *h, char *why, size_t size)
         return true;
     if (!glibc_walk(h, check_chunk, &c))
         complain(&c, "a header does not lead to the next one", c.before.start);
+    struct tour tour = {0};
     va_t av = main_arena(h);
     do {
         check_arena(&c, av);
         av = peek(&c, av + AV_NEXT);
+        if (tour_circles(&tour, av))
+            complain(&c, "the ring of arenas does not hold", av);
     } while (!c.bad && av && av != main_arena(h));
     for (size_t i = 0; i < g->threads && !c.bad; i++)
         if (g->thread[i].tcache)

@@ -165,7 +165,9 @@ void glibc_consolidate(struct heap *h, va_t av)
         if (!p)
             continue;
         st(h, bin, 0);
+        struct tour tour = {0};
         while (p) {
+            tour_step(h, &tour, p, "the fastbin of chunks of bytes", MINSIZE + 16 * i);
             if (misaligned(p))
                 glibc_abort(h, "malloc_consolidate(): unaligned fastbin chunk detected");
             uint64_t size = chunk_bytes(h, p);
@@ -202,8 +204,11 @@ int glibc_mtrim(struct heap *h, va_t av, uint64_t pad)
         if (i != 1 && i < first)
             continue;
         va_t bin = bin_at(av, i);
-        for (va_t p = ld(h, bin + CHUNK_BK); p != bin; p = ld(h, p + CHUNK_BK))
+        struct tour tour = {0};
+        for (va_t p = ld(h, bin + CHUNK_BK); p != bin; p = ld(h, p + CHUNK_BK)) {
+            tour_step(h, &tour, p, "the list of bin", i);
             result |= trim_chunk(h, p, chunk_bytes(h, p));
+        }
     }
     return av == main_arena(h) ? result | glibc_systrim(h, av, pad) : result;
 }

@@ -236,7 +236,9 @@ static va_t from_free_list(struct heap *h)
 static void leave_free_list(struct heap *h, va_t av)
 {
     va_t at = glibc_of(h)->data + DATA_FREE_LIST;
+    struct tour tour = {0};
     for (va_t one = ld(h, at); one; at = one + AV_NEXT_FREE, one = ld(h, at)) {
+        tour_step(h, &tour, one, "the list of free arenas", 0);
         if (one != av)
             continue;
         st(h, av + AV_ATTACHED, 0);

@@ -30,7 +30,8 @@ static uint64_t peek_mp(const struct heap *h, unsigned field)
 /* Chunks and bytes of a fastbin. */
 static void sum_fastbin(const struct heap *h, va_t av, unsigned i, uint64_t *count, uint64_t *bytes)
 {
-    for (va_t p = heap_peek64(h, fastbin_at(av, i)); p;
+    struct tour tour = {0};
+    for (va_t p = heap_peek64(h, fastbin_at(av, i)); p && !tour_circles(&tour, p);
          p = protect(p + CHUNK_FD, heap_peek64(h, p + CHUNK_FD))) {
         ++*count;
         *bytes += peek_size(h, p);
@@ -40,7 +41,9 @@ static void sum_fastbin(const struct heap *h, va_t av, unsigned i, uint64_t *cou
 static void sum_bin(const struct heap *h, va_t av, unsigned i, uint64_t *count, uint64_t *bytes)
 {
     va_t bin = bin_at(av, i);
-    for (va_t p = heap_peek64(h, bin + CHUNK_BK); p != bin && p; p = heap_peek64(h, p + CHUNK_BK)) {
+    struct tour tour = {0};
+    for (va_t p = heap_peek64(h, bin + CHUNK_BK); p != bin && p && !tour_circles(&tour, p);
+         p = heap_peek64(h, p + CHUNK_BK)) {
         ++*count;
         *bytes += peek_size(h, p);
     }
@@ -73,11 +76,12 @@ void glibc_mallinfo2(const struct heap *h, struct glibc_mallinfo *m)
     m->hblkhd = peek_mp(h, MP_MMAPPED_MEM);
     if (!glibc_of(h)->initialized)
         return;
+    struct tour tour = {0};
     va_t av = main_arena(h);
     do {
         sum_arena(h, av, m);
         av = heap_peek64(h, av + AV_NEXT);
-    } while (av && av != main_arena(h));
+    } while (av && av != main_arena(h) && !tour_circles(&tour, av));
 }
 
 /* ---- malloc_info ---- */
@@ -137,7 +141,9 @@ static void put_bin(struct out *o, const struct heap *h, va_t av, unsigned i,
 {
     struct sizes s = {.from = UINT64_MAX};
     va_t bin = bin_at(av, i);
-    for (va_t p = heap_peek64(h, bin + CHUNK_FD); p && p != bin; p = heap_peek64(h, p + CHUNK_FD)) {
+    struct tour tour = {0};
+    for (va_t p = heap_peek64(h, bin + CHUNK_FD); p && p != bin && !tour_circles(&tour, p);
+         p = heap_peek64(h, p + CHUNK_FD)) {
         uint64_t word = heap_peek64(h, p + CHUNK_SIZE);
         s.count++;
         s.total += word;
@@ -185,8 +191,9 @@ static void put_arena(struct out *o, const struct heap *h, va_t av, uint64_t num
     put_fastbins(o, h, av, &a);
     put_bins(o, h, av, &a);
     if (av != main_arena(h)) {
+        struct tour tour = {0};
         aspace = usable = 0;
-        for (va_t heap = heap_for(heap_peek64(h, av + AV_TOP)); heap;
+        for (va_t heap = heap_for(heap_peek64(h, av + AV_TOP)); heap && !tour_circles(&tour, heap);
              heap = heap_peek64(h, heap + HEAP_PREV), heaps++) {
             aspace += heap_peek64(h, heap + HEAP_SIZE);
             usable += heap_peek64(h, heap + HEAP_MPROTECT_SIZE);
@@ -218,11 +225,12 @@ size_t glibc_malloc_info(const struct heap *h, char *text, size_t size)
     struct all_sums all = {0};
     uint64_t number = 0;
     put(&o, "<malloc version=\"1\">\n");
+    struct tour tour = {0};
     va_t av = main_arena(h);
     do {
         put_arena(&o, h, av, number++, &all);
         av = heap_peek64(h, av + AV_NEXT);
-    } while (av && av != main_arena(h));
+    } while (av && av != main_arena(h) && !tour_circles(&tour, av));
     put_total(&o, "fast", all.sums.fast.count, all.sums.fast.total);
     put_total(&o, "rest", all.sums.rest.count, all.sums.rest.total);
     put_total(&o, "mmap", peek_mp32(h, MP_N_MMAPS), peek_mp(h, MP_MMAPPED_MEM));

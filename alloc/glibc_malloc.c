@@ -268,7 +268,9 @@ static va_t from_largebin(struct search *s)
         return 0;
     chunk = ld(h, chunk + CHUNK_BK_NEXT);
     uint64_t size = chunk_bytes(h, chunk);
+    struct tour tour = {0};
     while (size < s->need) {
+        tour_step(h, &tour, chunk, "the ring of sizes of bin", s->index);
         probe(s, chunk, size, PROBE_TOO_SMALL);
         chunk = ld(h, chunk + CHUNK_BK_NEXT);
         size = chunk_bytes(h, chunk);

@@ -106,7 +106,9 @@ void glibc_tcache_shut(struct heap *h)
     self->tcache = 0;
     for (unsigned i = 0; i < TCACHE_BINS; i++) {
         va_t head = cache + TC_ENTRIES + i * 8;
+        struct tour tour = {0};
         for (va_t e = ld(h, head); e; e = ld(h, head)) {
+            tour_step(h, &tour, e, "the tcache of chunks of bytes", MINSIZE + 16 * i);
             if (misaligned(e))
                 glibc_abort(h, "tcache_thread_shutdown(): unaligned tcache chunk detected");
             st(h, head, reveal(h, e + ENTRY_NEXT));

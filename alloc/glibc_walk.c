@@ -53,13 +53,13 @@ static int by_address(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* A ring that is damaged ends where the chunks that it could hold are counted. */
+/* A ring that is damaged ends where it goes in a circle. */
 static void collect_unsorted(struct walker *w, va_t av)
 {
     va_t bin = bin_at(av, 1);
-    uint64_t most = heap_peek64(w->h, av + AV_SYSTEM_MEM) / MINSIZE;
-    for (va_t p = heap_peek64(w->h, bin + CHUNK_FD); p && p != bin && most;
-         p = heap_peek64(w->h, p + CHUNK_FD), most--)
+    struct tour tour = {0};
+    for (va_t p = heap_peek64(w->h, bin + CHUNK_FD); p && p != bin && !tour_circles(&tour, p);
+         p = heap_peek64(w->h, p + CHUNK_FD))
         remember(&w->unsorted, p);
 }
 
@@ -123,11 +123,14 @@ static bool walk_region(struct walker *w, va_t p, va_t top, va_t end)
     return true;
 }
 
-static bool walk_heaps(struct walker *w, va_t av, va_t heap)
+#define HEAPS_MAX 4096u /* NOTE: an arena of more heaps, 256 GiB, is taken for damaged */
+
+/* The oldest heap first. depth: how many may still come before it. */
+static bool walk_heaps(struct walker *w, va_t av, va_t heap, unsigned depth)
 {
     va_t top = heap_peek64(w->h, av + AV_TOP);
     va_t prev = heap_peek64(w->h, heap + HEAP_PREV);
-    if (prev && !walk_heaps(w, av, prev))
+    if (prev && (!depth || !walk_heaps(w, av, prev, depth - 1)))
         return false;
     va_t first = heap + HEAP_INFO_BYTES;
     if (first == av)
@@ -171,17 +174,19 @@ bool glibc_walk(const struct heap *h, void (*show)(void *ctx, const struct heap_
     if (!g->initialized)
         return true;
     w.key = heap_peek64(h, g->data + DATA_TCACHE_KEY);
+    struct tour tour = {0}, second = {0};
     va_t av = main_arena(h);
     do {
         collect_unsorted(&w, av);
         av = heap_peek64(h, av + AV_NEXT);
-    } while (av && av != main_arena(h));
+    } while (av && av != main_arena(h) && !tour_circles(&tour, av));
     if (w.unsorted.count)
         qsort(w.unsorted.chunk, w.unsorted.count, sizeof(va_t), by_address);
     bool good = walk_main(&w);
-    for (av = heap_peek64(h, av + AV_NEXT); good && av && av != main_arena(h);
+    for (av = heap_peek64(h, main_arena(h) + AV_NEXT); good && av && av != main_arena(h);
          av = heap_peek64(h, av + AV_NEXT))
-        good = walk_heaps(&w, av, heap_for(heap_peek64(h, av + AV_TOP)));
+        good = !tour_circles(&second, av) &&
+               walk_heaps(&w, av, heap_for(heap_peek64(h, av + AV_TOP)), HEAPS_MAX);
     free(w.unsorted.chunk);
     if (good)
         walk_mapped(&w);

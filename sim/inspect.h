@@ -103,6 +103,7 @@ struct mistake {
     va_t pointer;
     uint64_t other_op;   /* the other op concerned; 0: none */
     const char *message; /* what the C library said before it aborted; NULL: it did not */
+    bool endless;        /* it did not abort, but would never have returned: message tells where */
 };
 const struct mistake *inspect_mistake(const struct sim *);
 

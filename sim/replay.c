@@ -25,7 +25,7 @@ static void complain(const struct task *t, enum misuse what, va_t pointer, uint6
 {
     t->m->counters.errors[what]++;
     if (t->m->mistake.op != t->number)
-        t->m->mistake = (struct mistake){t->number, what, pointer, other_op, NULL};
+        t->m->mistake = (struct mistake){t->number, what, pointer, other_op, NULL, false};
     EMIT(&t->m->env, op_error, .op = t->number, .what = what, .pointer = pointer,
          .other_op = other_op);
 }
@@ -520,16 +520,18 @@ static int64_t do_op(const struct task *t, const struct op_extra *extra)
     return 0;
 }
 
-/* The allocator has ended its program, by abort() or by an access of its own: nothing follows. */
+/* The allocator has ended its program, by abort() or by an access of its own, or it would never
+ * have returned, and somebody lost patience: nothing follows. */
 static void end_by_signal(const struct task *t)
 {
-    bool aborted = t->heap->message != NULL;
-    if (aborted) {
-        complain(t, MISUSE_ABORT, 0, 0);
-        t->m->mistake.message = t->heap->message;
-    }
-    EMIT(&t->m->env, signal_sent, .signal = aborted ? LX_SIGABRT : LX_SIGSEGV, .code = 0,
-         .va = aborted ? 0 : t->m->signal.va);
+    const struct heap *h = t->heap;
+    check_heap(t, 0); /* what no op has told yet */
+    t->m->mistake.message = h->message;
+    t->m->mistake.endless = h->endless;
+    if (h->message)
+        EMIT(&t->m->env, signal_sent, .signal = h->endless ? LX_SIGKILL : LX_SIGABRT);
+    else
+        EMIT(&t->m->env, signal_sent, .signal = LX_SIGSEGV, .va = t->m->signal.va);
     machine_exit(t->m, t->p);
 }
 

@@ -255,11 +255,62 @@ static void break_moved_down(void)
     m(100000);
 }
 
+static void fastbin_of_ten(va_t *p)
+{
+    fill(p, 10, 24);
+    m(24);
+    drop(p, 10);
+}
+
+/* Stored links: of a chunk behind block p to that of block q. */
+static void link_fast(va_t p, va_t q)
+{
+    w(p, 0, p >> 12 ^ (q - HDR_SZ));
+}
+
+static void merged_circle(void)
+{
+    va_t p[10];
+    fastbin_of_ten(p);
+    link_fast(p[7], p[9]);
+    m(2000);
+}
+
+static void merged_itself(void)
+{
+    va_t p[FULL + 1];
+    fill(p, FULL + 1, 24);
+    m(24);
+    drop(p, FULL + 1);
+    link_fast(p[FULL], p[FULL]);
+    m(2000);
+}
+
+static void merged_itself_before_top(void)
+{
+    va_t p[FULL + 1];
+    fill(p, FULL + 1, 24);
+    drop(p, FULL + 1);
+    link_fast(p[FULL], p[FULL]);
+    m(2000);
+}
+
+static void tcache_circle(void)
+{
+    va_t a = m(24), b = m(24), c = m(24);
+    f(a);
+    f(b);
+    w(a, 0, a >> 12 ^ b);
+    w(c, 1, r(b, 1));
+    f(c);
+}
+
 /* Each was done by a program against the real library, version 2.36, which said this. */
-static const struct {
+struct damage {
     void (*damage)(void);
     const char *message;
-} cases[] = {
+};
+static const struct damage cases[] = {
     {twice_in_tcache, "free(): double free detected in tcache 2"},
     {twice_in_fastbin, "double free or corruption (fasttop)"},
     {beside_the_block, "free(): invalid pointer"},
@@ -287,6 +338,89 @@ static const struct {
     {large_sizes, "corrupted double-linked list (not small)"},
     {neighbour_of_fast, "free(): invalid next size (fast)"},
     {break_moved_down, "break adjusted to free malloc space"},
+    {merged_circle, "malloc_consolidate(): unaligned fastbin chunk detected"},
+    {merged_itself, "malloc_consolidate(): unaligned fastbin chunk detected"},
+    {merged_itself_before_top, "malloc_consolidate(): invalid chunk size"},
+    {tcache_circle, "free(): too many chunks detected in tcache"},
+};
+
+/* ---- lists that go in a circle ---- */
+
+/* Chunks of 1264, 1248 and 1232 bytes are in bin 67, unless the middle one is still to come. */
+static void large_bin(va_t p[3], bool all)
+{
+    static const uint64_t size[3] = {1256, 1240, 1224};
+    for (unsigned i = 0; i < 3; i++) {
+        p[i] = m(size[i]);
+        m(24);
+    }
+    f(p[0]);
+    f(p[2]);
+    if (all)
+        f(p[1]);
+    m(3000);
+}
+
+static void search_in_circle(void)
+{
+    va_t p[3];
+    large_bin(p, true);
+    w(p[2], 3, p[2] - HDR_SZ);
+    m(1250);
+}
+
+static void sort_in_circle(void)
+{
+    va_t p[3];
+    large_bin(p, false);
+    w(p[0], 2, p[0] - HDR_SZ);
+    f(p[1]);
+    m(3000);
+}
+
+static void trim_in_circle(void)
+{
+    va_t a = m(9000);
+    m(24);
+    f(a);
+    m(20000);
+    w(a, 1, a - HDR_SZ);
+    heap_trim(rig.heap, 0);
+}
+
+static void trim_in_a_larger_circle(void)
+{
+    va_t p[40];
+    for (unsigned i = 0; i < 40; i++) {
+        p[i] = m(9000);
+        m(24);
+    }
+    drop(p, 40);
+    m(20000);
+    w(p[39], 1, p[20] - HDR_SZ);
+    heap_trim(rig.heap, 0);
+}
+
+/* The ring of arenas does not come back to the main one. */
+static void arenas_in_circle(void)
+{
+    m(24);
+    glibc_thread(rig.heap, 2);
+    m(24);
+    va_t av = glibc_self(rig.heap)->arena;
+    w(av, AV_NEXT / 8, av);
+    heap_trim(rig.heap, 0);
+}
+
+/* Each was done by a program against the real library, which did not come back. */
+static const struct damage circles[] = {
+    {search_in_circle,
+     "the ring of sizes of bin 67 is circular: the real glibc would loop for ever"},
+    {sort_in_circle, "the ring of sizes of bin 67 is circular: the real glibc would loop for ever"},
+    {trim_in_circle, "the list of bin 108 is circular: the real glibc would loop for ever"},
+    {trim_in_a_larger_circle,
+     "the list of bin 108 is circular: the real glibc would loop for ever"},
+    {arenas_in_circle, "the ring of arenas is circular: the real glibc would loop for ever"},
 };
 
 static void begin(bool unfiltered)
@@ -306,6 +440,36 @@ START_TEST(damage_ends_the_program)
         ck_assert_msg(rig.heap->over && rig.heap->message, "case %zu: nothing was seen", i);
         ck_assert_str_eq(rig.heap->message, cases[i].message);
         ck_assert_uint_eq(m(24), 0);
+        rig_free(&rig);
+    }
+}
+END_TEST
+
+static void ignore_chunk(void *ctx, const struct heap_chunk *c)
+{
+    (void)c;
+    ++*(uint64_t *)ctx;
+}
+
+/* The program ends, with a word of why; and whoever looks at such a heap comes back too. */
+START_TEST(circles_end_the_program)
+{
+    for (size_t i = 0; i < sizeof(circles) / sizeof(circles[0]); i++) {
+        begin(true);
+        circles[i].damage();
+        const struct heap *h = rig.heap;
+        ck_assert_msg(h->over && h->endless, "case %zu: nothing was seen", i);
+        ck_assert_str_eq(h->message, circles[i].message);
+        ck_assert_uint_eq(h->misuse, MISUSE_ENDLESS);
+        struct glibc_mallinfo info;
+        uint64_t chunks = 0;
+        char why[200];
+        glibc_mallinfo2(h, &info);
+        ck_assert_uint_gt(glibc_malloc_info(h, NULL, 0), 0);
+        heap_walk(h, ignore_chunk, &chunks);
+        ck_assert_uint_gt(chunks, 0);
+        rig.heap->over = false; /* else the checker has nothing to check */
+        ck_assert(!glibc_check(h, why, sizeof(why)));
         rig_free(&rig);
     }
 }
@@ -397,5 +561,5 @@ START_TEST(mmap_instead_of_brk)
 }
 END_TEST
 
-TEST_MAIN("glibc", damage_ends_the_program, filtered, silent_corruption, safe_linking, usable_sizes,
-          mmap_instead_of_brk)
+TEST_MAIN("glibc", damage_ends_the_program, circles_end_the_program, filtered, silent_corruption,
+          safe_linking, usable_sizes, mmap_instead_of_brk)

@@ -169,6 +169,27 @@ def aborts():
            and "killed" not in run.stderr and "double free" in run.stderr, run.stderr)
 
 
+# The largest chunk of a bin is made to be its own next smaller one: a link that it had when it was
+# alone is copied back.
+CIRCLE = [{"op": "malloc", "id": 1 + i, "size": size}
+          for i, size in enumerate((1256, 24, 1224, 24, 1240, 24, 64))] + [
+    {"op": "free", "id": 1}, {"op": "malloc", "id": 8, "size": 3000},
+    {"op": "copy", "id": 1, "off": 16, "to": 7, "to_off": 0, "len": 8},
+    {"op": "free", "id": 3}, {"op": "malloc", "id": 9, "size": 3000},
+    {"op": "copy", "id": 7, "off": 0, "to": 1, "to_off": 16, "len": 8},
+    {"op": "free", "id": 5}, {"op": "malloc", "id": 10, "size": 3000},
+    {"op": "malloc", "id": 11, "size": 24}]
+
+
+def circles():
+    run = replayed([json.dumps(op) for op in CIRCLE])
+    report("a circular list ends the program, with words of why",
+           "op 15, p10 = malloc(3000): endless loop" in run.stderr
+           and "the program hangs: the ring of sizes of bin 67 is circular: the real glibc would "
+           "loop for ever" in run.stderr and "op 16, p11 = malloc(24): killed" in run.stderr,
+           run.stderr)
+
+
 # Pointers that a program with three threads got from the real library.
 THREADS = ['{"op":"malloc","id":1,"size":24,"ret":"h+672"}', '{"op":"thread_start","tid":2}'] + [
     json.dumps({"op": "malloc", "id": 2 + i, "size": size, "tid": 2,
@@ -191,6 +212,7 @@ def main():
     rules()
     first_call_refused()
     aborts()
+    circles()
     threads()
     shipped()
     differences()

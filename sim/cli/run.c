@@ -298,8 +298,8 @@ static void print_misuses(const struct run *r)
                 r->o->common.trace, n->line, m->op, n->text, misuse_name[m->what], m->pointer,
                 other);
         if (m->message)
-            fprintf(stderr, "memwalk: %s:%u: the program aborts: %s\n", r->o->common.trace, n->line,
-                    m->message);
+            fprintf(stderr, "memwalk: %s:%u: the program %s: %s\n", r->o->common.trace, n->line,
+                    m->endless ? "hangs" : "aborts", m->message);
     }
     if (r->misuses > MISUSE_SHOWN)
         fprintf(stderr, "memwalk: … and %" PRIu64 " more mistakes of the trace\n",
