@@ -18,6 +18,7 @@ struct task {
     struct program *p;
     struct heap *heap; /* only for the malloc family */
     const struct op *op;
+    const struct op_extra *extra; /* NULL: none */
     uint64_t number;
 };
 
@@ -342,9 +343,28 @@ static int64_t do_touch(const struct task *t)
 
 /* ---- system calls of the program itself ---- */
 
-static int64_t do_syscall(const struct task *t, uint64_t nr)
+/* The ops that are system calls. */
+static const uint16_t call_number[OP_COUNT] = {
+    [OP_brk] = LX_NR_brk,
+    [OP_mmap] = LX_NR_mmap,
+    [OP_munmap] = LX_NR_munmap,
+    [OP_mremap] = LX_NR_mremap,
+    [OP_mprotect] = LX_NR_mprotect,
+    [OP_madvise] = LX_NR_madvise,
+    [OP_mincore] = LX_NR_mincore,
+    [OP_mlock] = LX_NR_mlock,
+    [OP_munlock] = LX_NR_munlock,
+    [OP_setrlimit] = LX_NR_setrlimit,
+    [OP_getrusage] = LX_NR_getrusage,
+    [OP_pkey_alloc] = LX_NR_pkey_alloc,
+    [OP_pkey_free] = LX_NR_pkey_free,
+    [OP_pkey_mprotect] = LX_NR_pkey_mprotect,
+};
+
+static int64_t do_syscall(const struct task *t)
 {
     const struct op *op = t->op;
+    uint64_t nr = call_number[op->kind];
     uint64_t arg[6] = {replay_address(t->m, op->base, op->v[0]), op->v[1], op->v[2], op->v[3]};
     if (nr == LX_NR_mmap)
         arg[4] = UINT64_MAX; /* the file: none */
@@ -368,7 +388,7 @@ static void tell_break(const struct task *t)
 
 static int64_t do_brk(const struct task *t)
 {
-    int64_t result = do_syscall(t, LX_NR_brk);
+    int64_t result = do_syscall(t);
     tell_break(t);
     return result;
 }
@@ -428,96 +448,102 @@ static int64_t do_exit(const struct task *t)
 
 /* ---- one op ---- */
 
+static int64_t do_trim(const struct task *t)
+{
+    return heap_trim(t->heap, t->op->v[0]);
+}
+
+static int64_t do_mallopt(const struct task *t)
+{
+    return heap_mallopt(t->heap, (int)t->op->v[0], (int64_t)t->op->v[1]);
+}
+
+static int64_t do_wrpkru(const struct task *t)
+{
+    kernel_wrpkru(t->m->kernel, machine_cpu(t->m), (uint32_t)t->op->v[0]);
+    return 0;
+}
+
+static int64_t do_mark(const struct task *t)
+{
+    EMIT(&t->m->env, mark, .op = t->number, .text = t->extra ? t->extra->text : NULL);
+    return 0;
+}
+
+static int64_t do_thread_exit(const struct task *t)
+{
+    if (t->p->heap && t->p->heap->ops->thread)
+        t->p->heap->ops->thread(t->p->heap, t->op->tid, true);
+    kernel_thread_exit(t->m->kernel, machine_cpu(t->m));
+    return 0;
+}
+
+static int64_t do_sleep(const struct task *t)
+{
+    kernel_block(t->m->kernel, machine_cpu(t->m));
+    return 0;
+}
+
+static int64_t do_affinity(const struct task *t)
+{
+    return kernel_affinity(t->m->kernel, machine_cpu(t->m), t->op->v[0]);
+}
+
+/* NOTE: the threads of a process share one heap. */
+static int64_t do_nothing(const struct task *t)
+{
+    (void)t;
+    return 0;
+}
+
+static int64_t (*const action[OP_COUNT])(const struct task *) = {
+    [OP_malloc] = do_allocate,
+    [OP_calloc] = do_allocate,
+    [OP_memalign] = do_allocate,
+    [OP_posix_memalign] = do_allocate,
+    [OP_aligned_alloc] = do_allocate,
+    [OP_valloc] = do_allocate,
+    [OP_pvalloc] = do_allocate,
+    [OP_realloc] = do_realloc,
+    [OP_reallocarray] = do_realloc,
+    [OP_free] = do_free,
+    [OP_malloc_trim] = do_trim,
+    [OP_mallopt] = do_mallopt,
+    [OP_read] = do_touch,
+    [OP_write] = do_touch,
+    [OP_set] = do_touch,
+    [OP_copy] = do_touch,
+    [OP_fetch] = do_touch,
+    [OP_brk] = do_brk,
+    [OP_sbrk] = do_sbrk,
+    [OP_mmap] = do_syscall,
+    [OP_munmap] = do_syscall,
+    [OP_mremap] = do_syscall,
+    [OP_mprotect] = do_syscall,
+    [OP_madvise] = do_syscall,
+    [OP_mincore] = do_syscall,
+    [OP_mlock] = do_syscall,
+    [OP_munlock] = do_syscall,
+    [OP_setrlimit] = do_syscall,
+    [OP_getrusage] = do_syscall,
+    [OP_pkey_alloc] = do_syscall,
+    [OP_pkey_free] = do_syscall,
+    [OP_pkey_mprotect] = do_syscall,
+    [OP_wrpkru] = do_wrpkru,
+    [OP_fork] = do_fork,
+    [OP_wait4] = do_wait,
+    [OP_exit] = do_exit,
+    [OP_mark] = do_mark,
+    [OP_thread_create] = do_nothing,
+    [OP_thread_start] = do_nothing,
+    [OP_thread_exit] = do_thread_exit,
+    [OP_sleep] = do_sleep,
+    [OP_sched_setaffinity] = do_affinity,
+};
+
 static bool of_malloc_family(enum op_kind kind)
 {
     return kind <= OP_mallopt;
-}
-
-static int64_t do_op(const struct task *t, const struct op_extra *extra)
-{
-    switch ((enum op_kind)t->op->kind) {
-    case OP_malloc:
-    case OP_calloc:
-    case OP_memalign:
-    case OP_posix_memalign:
-    case OP_aligned_alloc:
-    case OP_valloc:
-    case OP_pvalloc:
-        return do_allocate(t);
-    case OP_realloc:
-    case OP_reallocarray:
-        return do_realloc(t);
-    case OP_free:
-        return do_free(t);
-    case OP_malloc_trim:
-        return heap_trim(t->heap, t->op->v[0]);
-    case OP_mallopt:
-        return heap_mallopt(t->heap, (int)t->op->v[0], (int64_t)t->op->v[1]);
-    case OP_read:
-    case OP_write:
-    case OP_set:
-    case OP_copy:
-    case OP_fetch:
-        return do_touch(t);
-    case OP_brk:
-        return do_brk(t);
-    case OP_sbrk:
-        return do_sbrk(t);
-    case OP_mmap:
-        return do_syscall(t, LX_NR_mmap);
-    case OP_munmap:
-        return do_syscall(t, LX_NR_munmap);
-    case OP_mremap:
-        return do_syscall(t, LX_NR_mremap);
-    case OP_mprotect:
-        return do_syscall(t, LX_NR_mprotect);
-    case OP_madvise:
-        return do_syscall(t, LX_NR_madvise);
-    case OP_mincore:
-        return do_syscall(t, LX_NR_mincore);
-    case OP_mlock:
-        return do_syscall(t, LX_NR_mlock);
-    case OP_munlock:
-        return do_syscall(t, LX_NR_munlock);
-    case OP_setrlimit:
-        return do_syscall(t, LX_NR_setrlimit);
-    case OP_getrusage:
-        return do_syscall(t, LX_NR_getrusage);
-    case OP_pkey_alloc:
-        return do_syscall(t, LX_NR_pkey_alloc);
-    case OP_pkey_free:
-        return do_syscall(t, LX_NR_pkey_free);
-    case OP_pkey_mprotect:
-        return do_syscall(t, LX_NR_pkey_mprotect);
-    case OP_wrpkru:
-        kernel_wrpkru(t->m->kernel, machine_cpu(t->m), (uint32_t)t->op->v[0]);
-        return 0;
-    case OP_fork:
-        return do_fork(t);
-    case OP_wait4:
-        return do_wait(t);
-    case OP_exit:
-        return do_exit(t);
-    case OP_mark:
-        EMIT(&t->m->env, mark, .op = t->number, .text = extra ? extra->text : NULL);
-        return 0;
-    case OP_thread_exit:
-        if (t->p->heap && t->p->heap->ops->thread)
-            t->p->heap->ops->thread(t->p->heap, t->op->tid, true);
-        kernel_thread_exit(t->m->kernel, machine_cpu(t->m));
-        return 0;
-    case OP_sleep:
-        kernel_block(t->m->kernel, machine_cpu(t->m));
-        return 0;
-    case OP_sched_setaffinity:
-        return kernel_affinity(t->m->kernel, machine_cpu(t->m), t->op->v[0]);
-    case OP_thread_create:
-    case OP_thread_start:
-    case OP_COUNT:
-        /* NOTE: the threads of a process share one heap. */
-        return 0;
-    }
-    return 0;
 }
 
 /* The allocator has ended its program, by abort() or by an access of its own, or it would never
@@ -535,7 +561,7 @@ static void end_by_signal(const struct task *t)
     machine_exit(t->m, t->p);
 }
 
-static int64_t run_family(struct task *t, const struct op_extra *extra)
+static int64_t run_family(struct task *t)
 {
     t->heap = machine_heap(t->m, t->p);
     if (!t->heap) {
@@ -545,26 +571,26 @@ static int64_t run_family(struct task *t, const struct op_extra *extra)
     if (t->heap->ops->thread)
         t->heap->ops->thread(t->heap, t->op->tid, false);
     cycles_t start = t->m->env.cycle;
-    int64_t result = do_op(t, extra);
+    int64_t result = action[t->op->kind](t);
     t->m->counters.cycles_heap += t->m->env.cycle - start;
     if (t->heap->over)
         end_by_signal(t);
     return result;
 }
 
-static int64_t run(struct task *t, const struct op_extra *extra)
+static int64_t run(struct task *t)
 {
     int64_t result = 0;
     if (t->op->kind == OP_mark) /* nobody runs for it */
-        return do_op(t, extra);
+        return action[t->op->kind](t);
     t->p = machine_program(t->m, t->op->pid, t->op->tid, &result);
     if (!t->p) {
         complain(t, MISUSE_KILLED, 0, 0);
         return result;
     }
     if (of_malloc_family((enum op_kind)t->op->kind))
-        return run_family(t, extra);
-    return do_op(t, extra);
+        return run_family(t);
+    return action[t->op->kind](t);
 }
 
 /* Cycles that neither the MMU nor the kernel charged: the program's and the allocator's own. */
@@ -588,12 +614,12 @@ static uint64_t faults_so_far(const struct machine *m)
 void replay_op(struct machine *m, uint64_t number, const struct op *op,
                const struct op_extra *extra)
 {
-    struct task t = {.m = m, .op = op, .number = number};
+    struct task t = {.m = m, .op = op, .extra = extra, .number = number};
     m->env.op = number;
     m->env.seq = 0;
     uint64_t faults = faults_so_far(m);
     EMIT(&m->env, op_begin, .op = number, .kind = op->kind, .id = op->id, .tid = op->tid);
-    int64_t result = run(&t, extra);
+    int64_t result = run(&t);
     m->outcome = (struct outcome){result, faults_so_far(m) - faults};
     m->counters.ops++;
     m->counters.by_kind[op->kind]++;
