@@ -3,6 +3,7 @@
 
 #include "sim/base/check.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -179,6 +180,7 @@ static enum miss_class class_of(const struct ref_level *l, uint64_t at, unsigned
 static void plru_point(struct ref_array *a, const struct ref_line *line)
 {
     uint32_t at = (uint32_t)(line - a->line);
+    assert(a->ways != 0);
     bool *right = a->right + at / a->ways * a->ways;
     uint32_t node = 0, first = 0, way = at % a->ways;
     for (uint32_t size = a->ways; size > 1; size /= 2) {
@@ -302,6 +304,7 @@ static struct ref_line held_as(const struct reference *r, const struct ref_level
     uint64_t pages = page->run                  ? r->config.coalesce
                      : page->pages > l->largest ? l->largest
                                                 : page->pages;
+    assert(pages != 0);
     return (struct ref_line){
         .first = at / pages * pages, .pages = pages, .pcid = pcid, .page = *page};
 }
