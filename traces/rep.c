@@ -226,13 +226,14 @@ uint64_t rep_out_left(const struct rep_out *o)
 
 void rep_out_free(struct rep_out *o)
 {
-    struct rep_id *id, *next;
     if (!o)
         return;
-    HASH_ITER(hh, o->live, id, next)
-    {
-        HASH_DEL(o->live, id);
+    struct rep_id *id = o->live;
+    HASH_CLEAR(hh, o->live);
+    while (id) {
+        struct rep_id *next = id->hh.next;
         free(id);
+        id = next;
     }
     free(o->text);
     free(o);

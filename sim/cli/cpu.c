@@ -36,9 +36,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_END:
         if (!o->what || (strcmp(o->what, "list") != 0 && strcmp(o->what, "show") != 0))
             argp_error(state, "list or show is missing");
-        if ((strcmp(o->what, "show") == 0) != (o->name != NULL))
+        else if ((strcmp(o->what, "show") == 0) != (o->name != NULL))
             argp_error(state, o->name ? "list takes no NAME" : "show needs a NAME");
-        if (o->file && !o->name)
+        else if (o->file && !o->name)
             argp_error(state, "--file needs show NAME");
         return 0;
     default:
