@@ -1,64 +1,82 @@
-/* classify.c: a hash table of all pages ever filled, the most recent of them linked in order. */
+/* classify.c: a hash table of all pages ever filled, and the most recent of them linked in order.
+ *
+ * The table is large and looked into at random places, which the host's caches do not like; so it
+ * is looked into once for each use. The order of use is in an array of its own, as small as the
+ * level: a page that it loses is not told, but finds another in its place.
+ */
 #include "mmu/classify.h"
 
+#include "mmu/tlb.h"
 #include "sim/base/arena.h"
 
 #include <string.h>
 
 #define NIL        UINT32_MAX
-#define FIRST_ROOM 256u
+#define FIRST_BITS 8u
 
-/* A page that was filled once. They never go away, so a number names one for good. */
+/* A page that was filled once; they never go away. */
 struct page {
-    uint64_t key;
-    uint32_t chain;        /* next in its bucket */
-    uint32_t newer, older; /* neighbours in the order of use */
-    bool held;             /* by the fully associative level */
-    bool dropped;          /* invalidated, and not filled since */
+    uint64_t key;  /* 0: nothing here */
+    uint32_t slot; /* where it is in held[], if that is so there too */
+    bool dropped;  /* invalidated, and not filled since */
+};
+
+struct held {
+    uint32_t page;         /* in page[]; NIL: a free place */
+    uint32_t newer, older; /* neighbours in the order of use; older: of free ones the next */
 };
 
 struct classify {
     struct arena *arena;
-    struct page *page;
-    uint32_t *bucket; /* [room], a power of two */
-    uint32_t room, count;
-    uint64_t entries, held;
+    struct page *page; /* [2^bits], at most half of them used; found by linear probing */
+    uint32_t bits, count;
+    struct held *held;       /* [entries] */
+    uint32_t entries, fresh; /* fresh: so many of held[] were ever used */
+    uint32_t free;           /* one that was used and is free; NIL: none */
     uint32_t newest, oldest;
+    bool larger;
 };
 
-static uint32_t bucket_of(const struct classify *c, uint64_t key)
+static size_t room_of(const struct classify *c)
 {
-    return (uint32_t)(key * UINT64_C(0x9e3779b97f4a7c15) >> 32) & (c->room - 1);
+    return (size_t)1 << c->bits;
 }
 
-static void rehash(struct classify *c)
+static size_t home_of(const struct classify *c, uint64_t key)
 {
-    memset(c->bucket, 0xff, c->room * sizeof(c->bucket[0]));
-    for (uint32_t i = 0; i < c->count; i++) {
-        uint32_t *head = &c->bucket[bucket_of(c, c->page[i].key)];
-        c->page[i].chain = *head;
-        *head = i;
-    }
+    return (size_t)(key * UINT64_C(0x9e3779b97f4a7c15) >> (64 - c->bits));
+}
+
+/* Where the page is, or where it would be put. */
+static size_t find(const struct classify *c, uint64_t key)
+{
+    size_t i = home_of(c, key);
+    while (c->page[i].key && c->page[i].key != key)
+        i = (i + 1) & (room_of(c) - 1);
+    return i;
+}
+
+static void move_pages(struct classify *c, const struct page *from, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (from[i].key)
+            c->page[find(c, from[i].key)] = from[i];
+    for (uint32_t slot = c->newest; slot != NIL; slot = c->held[slot].older)
+        c->held[slot].page = (uint32_t)find(c, from[c->held[slot].page].key);
 }
 
 /* Makes room for twice as many. false: no memory, nothing changed. */
 static bool grow(struct classify *c)
 {
-    uint32_t room = c->room * 2;
-    uint32_t *bucket = room ? arena_alloc(c->arena, room * sizeof(*bucket)) : NULL;
-    if (!bucket)
+    size_t room = room_of(c);
+    struct page *old = c->page;
+    struct page *page = c->bits < 31 ? arena_alloc(c->arena, 2 * room * sizeof(*page)) : NULL;
+    if (!page)
         return false;
-    struct page *page =
-        arena_resize(c->arena, c->page, c->room * sizeof(*page), (size_t)room * sizeof(*page));
-    if (!page) {
-        arena_free(c->arena, bucket, room * sizeof(*bucket));
-        return false;
-    }
-    arena_free(c->arena, c->bucket, c->room * sizeof(*bucket));
     c->page = page;
-    c->bucket = bucket;
-    c->room = room;
-    rehash(c);
+    c->bits++;
+    move_pages(c, old, room);
+    arena_free(c->arena, old, room * sizeof(*old));
     return true;
 }
 
@@ -67,87 +85,127 @@ struct classify *classify_new(struct arena *arena, uint64_t entries)
     struct classify *c = arena_alloc(arena, sizeof(*c));
     if (!c)
         return NULL;
-    *c = (struct classify){.arena = arena, .room = FIRST_ROOM, .entries = entries};
-    c->newest = c->oldest = NIL;
-    c->page = arena_alloc(arena, c->room * sizeof(c->page[0]));
-    c->bucket = arena_alloc(arena, c->room * sizeof(c->bucket[0]));
-    if (!c->page || !c->bucket)
-        return NULL;
-    rehash(c);
-    return c;
+    *c = (struct classify){.arena = arena, .bits = FIRST_BITS, .entries = (uint32_t)entries};
+    c->newest = c->oldest = c->free = NIL;
+    c->page = arena_alloc(arena, room_of(c) * sizeof(c->page[0]));
+    c->held = arena_alloc(arena, entries * sizeof(c->held[0]));
+    return c->page && c->held ? c : NULL;
 }
 
-static uint32_t find(const struct classify *c, uint64_t key)
+static bool is_held(const struct classify *c, size_t at)
 {
-    uint32_t i = c->bucket[bucket_of(c, key)];
-    while (i != NIL && c->page[i].key != key)
-        i = c->page[i].chain;
-    return i;
+    uint32_t slot = c->page[at].slot;
+    return slot < c->fresh && c->held[slot].page == at;
+}
+
+static enum miss_class class_of(const struct classify *c, size_t at)
+{
+    const struct page *p = &c->page[at];
+    if (!p->key)
+        return MISS_COLD;
+    if (p->dropped)
+        return MISS_COHERENCE;
+    return is_held(c, at) ? MISS_CONFLICT : MISS_CAPACITY;
 }
 
 enum miss_class classify_miss(const struct classify *c, uint64_t key)
 {
-    uint32_t i = find(c, key);
-    if (i == NIL)
-        return MISS_COLD;
-    if (c->page[i].dropped)
-        return MISS_COHERENCE;
-    return c->page[i].held ? MISS_CONFLICT : MISS_CAPACITY;
+    return class_of(c, find(c, key));
 }
 
-static void unlink_page(struct classify *c, uint32_t i)
+static void unlink_held(struct classify *c, uint32_t slot)
 {
-    struct page *p = &c->page[i];
-    *(p->newer == NIL ? &c->newest : &c->page[p->newer].older) = p->older;
-    *(p->older == NIL ? &c->oldest : &c->page[p->older].newer) = p->newer;
-    p->held = false;
-    c->held--;
+    const struct held *h = &c->held[slot];
+    *(h->newer == NIL ? &c->newest : &c->held[h->newer].older) = h->older;
+    *(h->older == NIL ? &c->oldest : &c->held[h->older].newer) = h->newer;
 }
 
-static void link_newest(struct classify *c, uint32_t i)
+static void link_newest(struct classify *c, uint32_t slot, uint32_t page)
 {
-    struct page *p = &c->page[i];
-    p->newer = NIL;
-    p->older = c->newest;
-    *(c->newest == NIL ? &c->oldest : &c->page[c->newest].newer) = i;
-    c->newest = i;
-    p->held = true;
-    c->held++;
+    c->held[slot] = (struct held){.page = page, .newer = NIL, .older = c->newest};
+    *(c->newest == NIL ? &c->oldest : &c->held[c->newest].newer) = slot;
+    c->newest = slot;
+    c->page[page].slot = slot;
+}
+
+/* A place in the fully associative level, of the page used longest ago where it is full. */
+static uint32_t make_place(struct classify *c)
+{
+    uint32_t slot = c->free;
+    if (slot != NIL) {
+        c->free = c->held[slot].older;
+        return slot;
+    }
+    if (c->fresh < c->entries)
+        return c->fresh++;
+    slot = c->oldest;
+    unlink_held(c, slot);
+    return slot;
 }
 
 /* NOTE: when the arena is full, new pages are not remembered and stay cold. */
-static uint32_t add(struct classify *c, uint64_t key)
+static bool add(struct classify *c, uint64_t key, size_t *at)
 {
-    if (c->count == c->room && !grow(c))
-        return NIL;
-    uint32_t i = c->count++;
-    uint32_t *head = &c->bucket[bucket_of(c, key)];
-    c->page[i] = (struct page){.key = key, .chain = *head};
-    *head = i;
-    return i;
+    if (2 * (size_t)(c->count + 1) > room_of(c)) {
+        if (!grow(c))
+            return false;
+        *at = find(c, key);
+    }
+    c->page[*at] = (struct page){.key = key, .slot = NIL};
+    c->count++;
+    c->larger |= key_size(key) != SIZE_4K;
+    return true;
+}
+
+static void use(struct classify *c, uint64_t key, size_t at)
+{
+    if (!c->page[at].key && !add(c, key, &at))
+        return;
+    struct page *p = &c->page[at];
+    p->dropped = false;
+    uint32_t slot = p->slot;
+    if (is_held(c, at))
+        unlink_held(c, slot);
+    else
+        slot = make_place(c);
+    link_newest(c, slot, (uint32_t)at);
 }
 
 void classify_use(struct classify *c, uint64_t key)
 {
-    if (c->newest != NIL && c->page[c->newest].key == key)
-        return;
-    uint32_t i = find(c, key);
-    if (i == NIL && (i = add(c, key)) == NIL)
-        return;
-    c->page[i].dropped = false;
-    if (c->page[i].held)
-        unlink_page(c, i);
-    else if (c->held == c->entries)
-        unlink_page(c, c->oldest);
-    link_newest(c, i);
+    if (c->newest == NIL || c->page[c->held[c->newest].page].key != key)
+        use(c, key, find(c, key));
+}
+
+enum miss_class classify_fill(struct classify *c, uint64_t key)
+{
+    size_t at = find(c, key);
+    enum miss_class class = class_of(c, at);
+    use(c, key, at);
+    return class;
 }
 
 void classify_drop(struct classify *c, uint64_t key)
 {
-    uint32_t i = find(c, key);
-    if (i == NIL)
+    size_t at = find(c, key);
+    struct page *p = &c->page[at];
+    if (!p->key)
         return;
-    c->page[i].dropped = true;
-    if (c->page[i].held)
-        unlink_page(c, i);
+    p->dropped = true;
+    if (!is_held(c, at))
+        return;
+    unlink_held(c, p->slot);
+    c->held[p->slot].page = NIL;
+    c->held[p->slot].older = c->free;
+    c->free = p->slot;
+}
+
+bool classify_knows_larger(const struct classify *c)
+{
+    return c->larger;
+}
+
+void classify_prefetch(const struct classify *c, uint64_t key)
+{
+    __builtin_prefetch(&c->page[home_of(c, key)]);
 }

@@ -21,7 +21,13 @@ struct classify *classify_new(struct arena *, uint64_t entries);
 enum miss_class classify_miss(const struct classify *, uint64_t key);
 /* The page was hit or filled. */
 void classify_use(struct classify *, uint64_t key);
+/* The page was missed and then filled: both of these in one. */
+enum miss_class classify_fill(struct classify *, uint64_t key);
 /* The page was invalidated. */
 void classify_drop(struct classify *, uint64_t key);
+/* Was any page ever filled that is larger than 4 KiB? */
+bool classify_knows_larger(const struct classify *);
+/* Host speed only: the page will be asked for soon. */
+void classify_prefetch(const struct classify *, uint64_t key);
 
 #endif

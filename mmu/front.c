@@ -217,6 +217,8 @@ static __attribute__((noinline)) bool region_learn(struct mmu *m, struct front_r
         r->at[i] = entry_host(m, step->pa);
         r->entry[i] = step->entry;
     }
+    for (unsigned i = 0; i + 1 < w.steps; i++)
+        r->psc[w.step[i].level] = psc_data(&w, i);
     uint32_t above = w.step[w.steps - 2].flags;
     r->table = entry_host(m, w.step[w.steps - 1].pa & ~PAGE_MASK);
     r->keep = PTE_FRAME | PTE_PAT | walk_leaf_bits(&m->regs) | (above & (TLB_WRITE | TLB_USER));
@@ -249,12 +251,17 @@ static INLINE bool region_same(const struct front_region *r, unsigned levels)
     return LIKELY(!differs);
 }
 
+static inline struct front_region *region_of(struct mmu *m, va_t va)
+{
+    return &m->front.region[((va >> REGION_SHIFT) + 1) % FRONT_REGIONS];
+}
+
 /* A walk that changes nothing: the data of the new TLB entry; 0: not an ordinary walk. levels is a
  * constant at the call. */
 static INLINE uint64_t region_walk(struct mmu *m, va_t va, struct leaf_rule rule, unsigned levels)
 {
     uint64_t number = (va >> REGION_SHIFT) + 1;
-    struct front_region *r = &m->front.region[number % FRONT_REGIONS];
+    struct front_region *r = region_of(m, va);
     if ((UNLIKELY(r->number != number) || !region_same(r, levels)) && !region_learn(m, r, va))
         return 0;
     pte_t leaf = r->table[va_index(va, 1)];
@@ -263,11 +270,42 @@ static INLINE uint64_t region_walk(struct mmu *m, va_t va, struct leaf_rule rule
     return (leaf & r->keep) | (~leaf >> 63 & r->exec);
 }
 
+/* ---- paging-structure caches of an ordinary walk ---- */
+
+/* Finds where the walk begins; false: a cache holds what the tables no longer say, so the walk is
+ * not ordinary. level LEVELS_MAX + 1: at the root. */
+static inline bool psc_begin(struct mmu *m, va_t va, uint64_t space, unsigned levels,
+                             struct psc_place *at)
+{
+    if (psc_peek(&m->psc, va, space, levels, at))
+        return at->data == region_of(m, va)->psc[at->level];
+    at->level = levels + 1;
+    return true;
+}
+
+/* The walk was done: its entries read, and what the caches have of it. */
+static inline unsigned psc_end(struct mmu *m, va_t va, uint64_t space, unsigned levels,
+                               const struct psc_place *at)
+{
+    const struct front_region *r = region_of(m, va);
+    bool hit = at->level <= levels;
+    m->count.psc_lookups++;
+    m->count.psc_hits += hit;
+    if (hit)
+        psc_use(&m->psc, at);
+    for (unsigned level = at->level - 1; level >= 2; level--)
+        psc_add(&m->psc, m->env, va, space, level, r->psc[level]);
+    return at->level - 1;
+}
+
+/* ---- the loop ---- */
+
 /* How the loop is built: constants at each call, so that what they rule out is not there. */
 struct shape {
     uint32_t stride1, stride2;
     bool pow2; /* both levels have a power of two of sets */
     unsigned levels;
+    bool classes, psc; /* misses are told apart; there are paging-structure caches */
 };
 
 static inline uint32_t set_of(const struct tlb *t, uint64_t key, bool pow2)
@@ -301,8 +339,25 @@ static inline void replace_oldest(const struct tlb *t, uint32_t set, size_t slot
     t->shorts[slot + way] = key_short(key);
 }
 
+/* Host speed only: a miss looks into arrays too large for the host's caches; what it will need
+ * there is fetched while misses before it are worked on. */
+#define AHEAD 8u
+
+static INLINE void miss_prefetch(struct mmu *m, va_t va, uint64_t space, bool classes,
+                                 const struct classify *c1, const struct classify *c2)
+{
+    const struct front_region *r = region_of(m, va);
+    if (r->number == (va >> REGION_SHIFT) + 1)
+        __builtin_prefetch(&r->table[va_index(va, 1)]);
+    if (!classes)
+        return;
+    uint64_t key = key_make(va, SIZE_4K, space);
+    classify_prefetch(c1, key);
+    classify_prefetch(c2, key);
+}
+
 struct batch {
-    size_t done, l1_misses, l2_misses;
+    size_t done, l1_misses, l2_misses, reads;
 };
 
 static INLINE struct batch touch_lru(struct mmu *m, const va_t *va, size_t n, enum access how,
@@ -312,7 +367,11 @@ static INLINE struct batch touch_lru(struct mmu *m, const va_t *va, size_t n, en
     const struct rights rights = front_rights(m, how);
     const struct leaf_rule rule = leaf_rule(m, how);
     const uint64_t space = mmu_space(m);
-    struct batch b = {0, 0, 0};
+    struct classify *const c1 = m->classify[mmu_first(m, how)];
+    struct classify *const c2 = m->classify[mmu_second(m, how)];
+    uint64_t *const class1 = m->count.tlb[mmu_first(m, how)].by_class;
+    uint64_t *const class2 = m->count.tlb[mmu_second(m, how)].by_class;
+    struct batch b = {0, 0, 0, 0};
     size_t i = 0;
     while (i < n) {
         vpn_t vpn = va[i] >> PAGE_SHIFT;
@@ -324,11 +383,16 @@ static INLINE struct batch touch_lru(struct mmu *m, const va_t *va, size_t n, en
             if (UNLIKELY(!rights_allow(rights, data_flags(t1.entry[slot + (size_t)way].data))))
                 break;
             t1.state[set] = repl_front(t1.state[set], (uint32_t)way);
+            if (shape.classes)
+                classify_use(c1, t1.entry[slot + (size_t)way].key);
         } else {
+            if (i + AHEAD < n)
+                miss_prefetch(m, va[i + AHEAD], space, shape.classes, c1, c2);
             uint32_t set2 = set_of(&t2, key, shape.pow2);
             size_t slot2 = (size_t)set2 * shape.stride2;
             int way2 = way_of(&t2, slot2, key, shape.stride2);
             uint64_t data = 0;
+            struct psc_place at;
             bool found = way2 != TLB_NONE;
             if (found && UNLIKELY(t2.entry[slot2 + (size_t)way2].key != key))
                 break; /* a global entry of another PCID */
@@ -339,13 +403,22 @@ static INLINE struct batch touch_lru(struct mmu *m, const va_t *va, size_t n, en
             bool full = t1.valid[set] == t1.config.ways;
             if (UNLIKELY(!full || !data || !rights_allow(rights, data_flags(data))))
                 break;
+            if (shape.psc && !found && !psc_begin(m, va[i], space, shape.levels, &at))
+                break;
             if (found) {
                 t2.state[set2] = repl_front(t2.state[set2], (uint32_t)way2);
+                if (shape.classes)
+                    classify_use(c2, key);
             } else {
+                b.reads += shape.psc ? psc_end(m, va[i], space, shape.levels, &at) : shape.levels;
                 replace_oldest(&t2, set2, slot2, key, data);
+                if (shape.classes)
+                    class2[classify_fill(c2, key)]++;
                 b.l2_misses++;
             }
             replace_oldest(&t1, set, slot, key, data);
+            if (shape.classes)
+                class1[classify_fill(c1, key)]++;
             b.l1_misses++;
         }
         do
@@ -356,44 +429,66 @@ static INLINE struct batch touch_lru(struct mmu *m, const va_t *va, size_t n, en
     return b;
 }
 
-static struct batch touch_common(struct mmu *m, const va_t *va, size_t n, enum access how)
+#define BARE                                                                                       \
+    {                                                                                              \
+        TLB_LANES, 2 * TLB_LANES, true, 4, false, false                                            \
+    }
+#define FULL                                                                                       \
+    {                                                                                              \
+        TLB_LANES, 2 * TLB_LANES, true, 4, true, true                                              \
+    }
+
+static struct batch touch_bare(struct mmu *m, const va_t *va, size_t n, enum access how)
 {
-    return touch_lru(m, va, n, how, (struct shape){TLB_LANES, 2 * TLB_LANES, true, 4});
+    return touch_lru(m, va, n, how, (struct shape)BARE);
+}
+
+static struct batch touch_full(struct mmu *m, const va_t *va, size_t n, enum access how)
+{
+    return touch_lru(m, va, n, how, (struct shape)FULL);
 }
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #define NEWER_HOST 1
 /* The same code with the instructions of newer processors: shifts without flags count most. */
-static __attribute__((target("avx2,bmi,bmi2"))) struct batch
-touch_newer(struct mmu *m, const va_t *va, size_t n, enum access how)
+#define NEWER __attribute__((target("avx2,bmi,bmi2")))
+
+static NEWER struct batch newer_bare(struct mmu *m, const va_t *va, size_t n, enum access how)
 {
-    return touch_lru(m, va, n, how, (struct shape){TLB_LANES, 2 * TLB_LANES, true, 4});
+    return touch_lru(m, va, n, how, (struct shape)BARE);
+}
+
+static NEWER struct batch newer_full(struct mmu *m, const va_t *va, size_t n, enum access how)
+{
+    return touch_lru(m, va, n, how, (struct shape)FULL);
 }
 #endif
 
-static struct batch touch_any(struct mmu *m, const va_t *va, size_t n, enum access how)
-{
-    struct shape shape = {m->tlb[mmu_first(m, how)].stride, m->tlb[mmu_second(m, how)].stride,
-                          false, LEVELS_MAX};
-    return touch_lru(m, va, n, how, shape);
-}
-
-static bool common(const struct mmu *m, enum access how)
+/* What the level's configuration makes of it; TLBs of the default geometry have code of their own,
+ * with all that the default configuration switches on and with nothing of it. */
+static struct shape shape_of(const struct mmu *m, enum access how)
 {
     const struct tlb *t1 = &m->tlb[mmu_first(m, how)], *t2 = &m->tlb[mmu_second(m, how)];
-    return t1->stride == TLB_LANES && t2->stride == 2 * TLB_LANES && is_pow2(t1->config.sets) &&
-           is_pow2(t2->config.sets) && mmu_levels(&m->regs) == 4;
+    return (struct shape){t1->stride,
+                          t2->stride,
+                          is_pow2(t1->config.sets) && is_pow2(t2->config.sets),
+                          mmu_levels(&m->regs),
+                          m->config.classify,
+                          m->psc.any};
 }
 
 static struct batch touch_fitting(struct mmu *m, const va_t *va, size_t n, enum access how)
 {
-    if (!common(m, how))
-        return touch_any(m, va, n, how);
+    struct shape s = shape_of(m, how);
+    bool common = s.stride1 == TLB_LANES && s.stride2 == 2 * TLB_LANES && s.pow2 && s.levels == 4 &&
+                  s.classes == s.psc;
+    if (!common)
+        return touch_lru(m, va, n, how, s);
 #ifdef NEWER_HOST
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2"))
-        return touch_newer(m, va, n, how);
+        return s.psc ? newer_full(m, va, n, how) : newer_bare(m, va, n, how);
 #endif
-    return touch_common(m, va, n, how);
+    return s.psc ? touch_full(m, va, n, how) : touch_bare(m, va, n, how);
 }
 
 static void batch_count(struct mmu *m, const struct batch *b, enum access how)
@@ -413,10 +508,9 @@ static void batch_count(struct mmu *m, const struct batch *b, enum access how)
     l2->evictions += b->l2_misses;
     mmu_charge(m, &m->count.cycles_tlb,
                (b->l1_misses - b->l2_misses) * m->config.tlb[second].hit_cycles);
-    uint64_t reads = b->l2_misses * mmu_levels(&m->regs);
     m->count.walks += b->l2_misses;
-    m->count.walk_reads += reads;
-    mmu_charge(m, &m->count.cycles_walk, reads * m->config.walk_read_cycles);
+    m->count.walk_reads += b->reads;
+    mmu_charge(m, &m->count.cycles_walk, b->reads * m->config.walk_read_cycles);
 }
 
 static bool packed_lru(const struct tlb *t)
@@ -436,15 +530,21 @@ static bool only_small(const struct mmu *m, unsigned level)
     return true;
 }
 
-/* Large pages, classes, the record for OPT, prefetches, paging-structure caches and what moves
- * between levels are the plain path's. */
+/* The set of a 4 KiB page that was missed is that of its own key, unless a larger page is known. */
+static bool classes_small(const struct mmu *m, unsigned level)
+{
+    return !m->config.classify || !classify_knows_larger(m->classify[level]);
+}
+
+/* Large pages, the record for OPT, prefetches and what moves between levels are the plain path's.
+ */
 static bool ordinary(const struct mmu *m, enum access how)
 {
     unsigned first = mmu_first(m, how), second = mmu_second(m, how);
-    return packed_lru(&m->tlb[first]) && packed_lru(&m->tlb[second]) && !m->config.classify &&
-           !m->config.opt && !m->psc.any && m->config.inclusion == INCLUSION_NINE &&
-           m->config.coalesce < 2 && m->config.prefetch == PREFETCH_OFF && only_small(m, first) &&
-           only_small(m, second);
+    return packed_lru(&m->tlb[first]) && packed_lru(&m->tlb[second]) && !m->config.opt &&
+           m->config.inclusion == INCLUSION_NINE && m->config.coalesce < 2 &&
+           m->config.prefetch == PREFETCH_OFF && only_small(m, first) && only_small(m, second) &&
+           classes_small(m, first) && classes_small(m, second);
 }
 
 size_t front_touch(struct mmu *m, const va_t *va, size_t n, enum access how)

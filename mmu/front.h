@@ -22,8 +22,9 @@ struct front_region {
     const pte_t *table; /* the page table on the host */
     const pte_t *at[LEVELS_MAX - 1];
     pte_t entry[LEVELS_MAX - 1];
-    pte_t keep; /* bits of a page's entry that go into its translation */
-    pte_t exec; /* TLB_EXEC unless a level takes that away */
+    uint64_t psc[LEVELS_MAX + 1]; /* by level: what a paging-structure cache would hold of it */
+    pte_t keep;                   /* bits of a page's entry that go into its translation */
+    pte_t exec;                   /* TLB_EXEC unless a level takes that away */
 };
 
 /* A frame's bytes on the host, good while the epoch of the RAM is the same. */

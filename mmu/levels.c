@@ -109,7 +109,9 @@ static uint64_t missed_key(const struct mmu *m, unsigned level, va_t va)
     const struct classify *c = m->classify[level];
     uint64_t space = mmu_space(m);
     uint64_t key = key_make(va, SIZE_4K, space);
-    for (enum size_code size = SIZE_8K; c && size < SIZE_CODES; size++) {
+    if (!c || !classify_knows_larger(c))
+        return key;
+    for (enum size_code size = SIZE_8K; size < SIZE_CODES; size++) {
         uint64_t larger = key_make(va, size, space);
         if (classify_miss(c, key) == MISS_COLD && classify_miss(c, larger) != MISS_COLD)
             key = larger;

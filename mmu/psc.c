@@ -5,7 +5,7 @@
 static uint64_t psc_key(va_t va, unsigned level, uint64_t space)
 {
     va_t kept = va & (((va_t)1 << VA_BITS_KEPT) - 1);
-    return kept / level_span(level) << KEY_SIZE_BITS | SIZE_4K | space;
+    return kept >> level_shift(level) << KEY_SIZE_BITS | SIZE_4K | space;
 }
 
 va_t psc_va(uint64_t key, unsigned level)
@@ -40,45 +40,56 @@ static bool psc_where(const struct tlb *t, uint64_t key, uint32_t *set, uint32_t
     return found != TLB_NONE;
 }
 
-static bool psc_find_level(struct psc *psc, va_t va, uint64_t space, unsigned level,
-                           struct walk_start *start)
+bool psc_peek(const struct psc *psc, va_t va, uint64_t space, unsigned top, struct psc_place *at)
 {
-    struct tlb *t = &psc->level[level];
-    uint32_t set, way;
-    if (!psc_where(t, psc_key(va, level, space), &set, &way))
-        return false;
-    tlb_hit(t, set, way);
-    uint64_t data = t->entry[tlb_slot(t, set, way)].data;
-    *start = (struct walk_start){level - 1, data & ~PAGE_MASK, data_flags(data), true};
-    return true;
-}
-
-bool psc_find(struct psc *psc, struct env *env, va_t va, uint64_t space, struct walk_start *start)
-{
-    unsigned top = start->level;
-    for (unsigned level = 2; level <= top; level++) {
-        if (psc_find_level(psc, va, space, level, start)) {
-            EMIT(env, psc_hit, .level = level, .va = va, .table = start->table);
+    for (at->level = 2; at->level <= top; at->level++) {
+        const struct tlb *t = &psc->level[at->level];
+        if (psc_where(t, psc_key(va, at->level, space), &at->set, &at->way)) {
+            at->data = t->entry[tlb_slot(t, at->set, at->way)].data;
             return true;
         }
     }
     return false;
 }
 
+void psc_use(struct psc *psc, const struct psc_place *at)
+{
+    tlb_hit(&psc->level[at->level], at->set, at->way);
+}
+
+bool psc_find(struct psc *psc, struct env *env, va_t va, uint64_t space, struct walk_start *start)
+{
+    struct psc_place at;
+    if (!psc_peek(psc, va, space, start->level, &at))
+        return false;
+    psc_use(psc, &at);
+    *start = (struct walk_start){at.level - 1, at.data & ~PAGE_MASK, data_flags(at.data), true};
+    EMIT(env, psc_hit, .level = at.level, .va = va, .table = start->table);
+    return true;
+}
+
+void psc_add(struct psc *psc, struct env *env, va_t va, uint64_t space, unsigned level,
+             uint64_t data)
+{
+    struct tlb *t = &psc->level[level];
+    if (!t->config.ways)
+        return;
+    uint64_t key = psc_key(va, level, space);
+    uint32_t set = tlb_set(t, key);
+    struct tlb_entry victim;
+    uint32_t way = tlb_put(t, &env->rng, set, key, data, &victim);
+    EMIT(env, psc_fill, .level = level, .slot = set * t->config.ways + way,
+         .va = align_down(va, level_span(level)), .table = data & ~PAGE_MASK,
+         .pcid = key_pcid(key));
+}
+
 void psc_fill(struct psc *psc, struct env *env, const struct walk *w, uint64_t space)
 {
     for (unsigned i = 0; i + 1 < w->steps; i++) {
         unsigned level = w->step[i].level;
-        struct tlb *t = &psc->level[level];
-        uint64_t key = psc_key(w->va, level, space);
         uint32_t set, way;
-        if (!t->config.ways || psc_where(t, key, &set, &way))
-            continue;
-        struct tlb_entry victim;
-        pa_t table = w->step[i + 1].pa & ~PAGE_MASK; /* in a guest: behind its EPT */
-        way = tlb_put(t, &env->rng, set, key, table | w->step[i].flags, &victim);
-        EMIT(env, psc_fill, .level = level, .slot = set * t->config.ways + way,
-             .va = align_down(w->va, level_span(level)), .table = table, .pcid = key_pcid(key));
+        if (!psc_where(&psc->level[level], psc_key(w->va, level, space), &set, &way))
+            psc_add(psc, env, w->va, space, level, psc_data(w, i));
     }
 }
 

@@ -53,10 +53,16 @@ static inline unsigned va_index(va_t va, unsigned level)
     return (unsigned)(va >> (PAGE_SHIFT + 9 * (level - 1))) & (TABLE_ENTRIES - 1);
 }
 
+/* The address bits below those that choose an entry of this level. */
+static inline unsigned level_shift(unsigned level)
+{
+    return PAGE_SHIFT + 9 * (level - 1);
+}
+
 /* Bytes that one entry of this level covers: 4 KiB, 2 MiB, 1 GiB, 512 GiB, 256 TiB. */
 static inline uint64_t level_span(unsigned level)
 {
-    return PAGE_SIZE << (9 * (level - 1));
+    return (uint64_t)1 << level_shift(level);
 }
 
 static inline pfn_t pte_pfn(pte_t entry)

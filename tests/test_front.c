@@ -9,7 +9,7 @@
 #define MACHINES  5u
 #define SWITCHED  4u /* is listened to now and then */
 #define RAM_BYTES (8 * MIB)
-#define SMALL     160u /* pages of 4 KiB in each of two tables */
+#define SMALL     160u /* twice so many pages of 4 KiB, in four tables */
 #define BASE      UINT64_C(0x7ffff0000000)
 #define LARGE     (BASE + 8 * MIB)
 #define HUGE      (BASE - 16 * GIB)
@@ -30,9 +30,12 @@ struct group {
     struct ram_snapshot *ram[MACHINES];
 };
 
+/* With larger pages nearly nothing is ordinary any more, so some groups have none. */
+static bool larger_pages;
+
 static va_t small_va(uint32_t i)
 {
-    return BASE + (i % SMALL) * PAGE_SIZE + (i / SMALL % 2) * 2 * MIB;
+    return BASE + i % 4 * 2 * MIB + i / 4 * PAGE_SIZE;
 }
 
 /* Two address spaces: the same pages on other frames, so that a stale entry would be seen. */
@@ -69,14 +72,17 @@ static void group_open(struct group *g, struct rng *rng, unsigned round)
     bool lru = round % 2; /* every other round is one for the batches of front.c */
     config.tlb[TLB_L1D] = random_level(rng, lru);
     config.tlb[TLB_L2] = random_level(rng, lru);
-    config.classify = !lru && rng_below(rng, 2);
+    config.classify = rng_below(rng, 2);
+    config.largest[TLB_L1D] = rng_below(rng, 3) ? 0 : 2 * MIB >> 9 * rng_below(rng, 2);
+    config.largest[TLB_L2] = rng_below(rng, 3) ? 0 : 2 * MIB >> 9 * rng_below(rng, 2);
     config.opt = rng_below(rng, 4) == 0;
     config.opt_limit = 1000000;
     config.prefetch = rng_below(rng, 3) ? PREFETCH_OFF : rng_below(rng, PREFETCH_KINDS);
     config.prefetch_entries = 1 + rng_below(rng, 4);
     config.walkers = 1;
-    config.psc_entries[2] = lru ? 0 : rng_below(rng, 3);
-    config.psc_entries[3] = lru ? 0 : rng_below(rng, 3);
+    for (unsigned level = 2; level <= 4; level++)
+        config.psc_entries[level] = rng_below(rng, 2) ? 0 : rng_below(rng, 4);
+    larger_pages = !lru || rng_below(rng, 3) == 0;
     bool five = rng_below(rng, 4) == 0;
     for (unsigned i = 0; i < MACHINES; i++) {
         config.front_cache = ways[i].front;
@@ -167,13 +173,13 @@ static va_t favourite(struct rng *rng)
 
 static va_t random_va(struct rng *rng)
 {
-    switch (rng_below(rng, 30)) {
+    switch (larger_pages ? rng_below(rng, 30) : 2 + rng_below(rng, 28)) {
     case 0:
-        return LARGE + rng_below(rng, 2 * MIB);
+        return LARGE + rng_below(rng, rng_below(rng, 2) ? 2 * MIB : 80 * PAGE_SIZE);
     case 1:
         return HUGE + rng_below(rng, GIB);
     case 2:
-        return BASE + 4 * MIB + rng_below(rng, MIB); /* not mapped */
+        return BASE + 16 * MIB + rng_below(rng, MIB); /* not mapped */
     case 3:
         return UINT64_C(0x0123456789abcdef); /* not canonical */
     case 4:
@@ -294,28 +300,45 @@ static void op_words(struct group *g, struct rng *rng)
     }
 }
 
-/* Any bit of any entry on the way to a page, with an INVLPG or, as a careless kernel, without. */
+/* Any bit of any entry on the way to a page, or another page or table, with an INVLPG or, as a
+ * careless kernel, without. */
 static void op_edit(struct group *g, struct rng *rng)
 {
     static const pte_t bits[] = {PTE_P, PTE_RW, PTE_US, PTE_A,         PTE_A,
                                  PTE_D, PTE_G,  PTE_XD, (pte_t)1 << 47};
     va_t va = rng_below(rng, 2) ? favourite(rng) : small_va(rng_below(rng, 2 * SMALL));
-    unsigned level = rng_below(rng, 12) ? 1 : 1 + rng_below(rng, 4);
+    unsigned level = rng_below(rng, 6) ? 1 : 1 + rng_below(rng, 4);
     pte_t bit = bits[rng_below(rng, ARRAY_LEN(bits))];
-    bool remap = level == 1 && rng_below(rng, 3) == 0;
     bool told = rng_below(rng, 3) != 0;
+    bool remap = level == 2 ? !told : level == 1 && rng_below(rng, 3) == 0;
     pfn_t pfn = 256 + rng_below(rng, 700);
     for (unsigned i = 0; i < MACHINES; i++) {
         struct world *w = &g->w[i];
         pa_t root = mmu_regs_now(w->mmu)->cr3 & PTE_FRAME;
         pa_t at = world_entry(w, root, va, level);
         pte_t old = ram_read64(w->ram, at);
-        ram_write64(w->ram, at, remap ? pte_make(pfn, PTE_P | PTE_RW | PTE_US) : old ^ bit);
+        pte_t other = level == 1 ? pte_make(pfn, PTE_P | PTE_RW | PTE_US)
+                                 : ram_read64(w->ram, world_entry(w, root, va ^ 2 * MIB, level));
+        ram_write64(w->ram, at, remap ? other : old ^ bit);
         if (told)
             mmu_invlpg(w->mmu, va);
         /* What was broken above the last level is repaired soon, or nothing would ever work. */
         if (level > 1 && told)
             ram_write64(w->ram, at, old);
+    }
+}
+
+/* The large page becomes small ones, or they the large one. */
+static void op_split(struct group *g)
+{
+    for (unsigned i = 0; i < MACHINES; i++) {
+        struct world *w = &g->w[i];
+        pa_t root = mmu_regs_now(w->mmu)->cr3 & PTE_FRAME;
+        pa_t at = world_entry(w, root, LARGE, 2);
+        bool large = ram_read64(w->ram, at) & PTE_PS;
+        pte_t table = ram_read64(w->ram, world_entry(w, root, BASE, 2));
+        ram_write64(w->ram, at, large ? table : pte_make(512, PTE_P | PTE_RW | PTE_US | PTE_PS));
+        mmu_invlpg(w->mmu, LARGE);
     }
 }
 
@@ -382,6 +405,8 @@ static void op_any(struct group *g, struct rng *rng)
         op_touch(g, rng);
     else if (what < 28)
         op_access(g, rng);
+    else if (what == 28 && larger_pages)
+        op_split(g);
     else if (what < 34)
         op_edit(g, rng);
     else if (what < 36)
@@ -453,6 +478,107 @@ START_TEST(a_snapshot_is_not_written_through_old_pointers)
     ck_assert_uint_eq(back, 1);
     ram_snapshot_free(w.ram, s);
     world_close(&w);
+}
+END_TEST
+
+/* ---- what batches must leave to the plain path, one by one: with and without the fast one ---- */
+
+static struct world pair[2];
+
+/* Small TLBs, soon full; pages 0 to 39 of two regions are mapped. */
+static void pair_open(struct mmu_config config)
+{
+    config.tlb[TLB_L1D] = (struct tlb_config){1, 2, REPL_LRU, 1};
+    config.tlb[TLB_L2] = (struct tlb_config){1, 4, REPL_LRU, 7};
+    for (unsigned i = 0; i < 2; i++) {
+        config.front_cache = i;
+        world_open(&pair[i], &config, RAM_BYTES);
+        for (uint32_t page = 0; page < 80; page++)
+            world_map(&pair[i], BASE + page / 40 * 2 * MIB + page % 40 * PAGE_SIZE, 1, 300 + page,
+                      PTE_A);
+    }
+}
+
+static void pair_touch(va_t start, uint32_t pages)
+{
+    va_t va[40];
+    struct mmu_fault fault;
+    for (uint32_t i = 0; i < pages; i++)
+        va[i] = start + i * PAGE_SIZE;
+    for (unsigned i = 0; i < 2; i++)
+        for (unsigned again = 0; again < 2; again++)
+            ck_assert_uint_eq(mmu_touch(pair[i].mmu, va, pages, ACCESS_READ, &fault), pages);
+}
+
+static void pair_write(va_t va, unsigned level, pte_t entry, bool told)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        ram_write64(pair[i].ram, world_entry(&pair[i], pair[i].root, va, level), entry);
+        if (told)
+            mmu_invlpg(pair[i].mmu, va);
+    }
+}
+
+static void pair_close(void)
+{
+    ck_assert_mem_eq(mmu_counters(pair[0].mmu), mmu_counters(pair[1].mmu),
+                     sizeof(struct mmu_counters));
+    same_lines(pair[0].mmu, pair[1].mmu);
+    same_psc(pair[0].mmu, pair[1].mmu);
+    for (unsigned i = 0; i < 2; i++)
+        world_close(&pair[i]);
+}
+
+/* A PDE changes and nobody says so: walks go on through the cached one. */
+START_TEST(a_stale_paging_structure_cache_answers_batches)
+{
+    struct mmu_config config = world_config();
+    struct tlb_line line;
+    config.psc_entries[2] = 2;
+    pair_open(config);
+    pair_touch(BASE, 8);
+    pte_t other = ram_read64(pair[0].ram, world_entry(&pair[0], pair[0].root, BASE + 2 * MIB, 2));
+    pair_write(BASE, 2, other | PTE_A, false);
+    pair_touch(BASE + 8 * PAGE_SIZE, 8);
+    mmu_tlb_line(pair[1].mmu, TLB_L2, 0, 0, &line);
+    ck_assert_uint_eq(line.pfn - 300, line.vpn - (BASE >> PAGE_SHIFT)); /* not the other's */
+    pair_close();
+}
+END_TEST
+
+/* A page that was a part of a larger one is of its class, not cold. */
+START_TEST(classes_know_larger_pages_in_batches)
+{
+    struct mmu_config config = world_config();
+    config.classify = true;
+    pair_open(config);
+    pair_write(LARGE, 2, pte_make(512, PTE_P | PTE_RW | PTE_US | PTE_PS | PTE_A), false);
+    pair_touch(LARGE, 1);
+    pte_t table = ram_read64(pair[0].ram, world_entry(&pair[0], pair[0].root, BASE, 2));
+    pair_write(LARGE, 2, table | PTE_A, true);
+    pair_touch(BASE, 8);
+    pair_touch(LARGE, 8);
+    const struct tlb_counters *count = &mmu_counters(pair[1].mmu)->tlb[TLB_L2];
+    ck_assert_uint_gt(count->by_class[MISS_COHERENCE], 0);
+    pair_close();
+}
+END_TEST
+
+/* The second level holds pieces, the first the whole page. */
+START_TEST(pieces_become_whole_in_batches)
+{
+    struct mmu_config config = world_config();
+    config.largest[TLB_L2] = 4 * KIB;
+    pair_open(config);
+    pair_write(LARGE, 2, pte_make(512, PTE_P | PTE_RW | PTE_US | PTE_PS | PTE_A), false);
+    pair_touch(LARGE, 1);
+    pair_touch(BASE, 2); /* the first level is full of others, the second has the piece */
+    pair_touch(LARGE, 1);
+    struct tlb_line line = {.valid = false};
+    for (uint32_t way = 0; way < 2 && line.page_size != 2 * MIB; way++)
+        mmu_tlb_line(pair[1].mmu, TLB_L1D, 0, way, &line);
+    ck_assert_uint_eq(line.page_size, 2 * MIB);
+    pair_close();
 }
 END_TEST
 
@@ -545,5 +671,6 @@ START_TEST(batches_set_a_and_d_wherever_they_are_clear)
 END_TEST
 
 TEST_MAIN("front", all_ways_of_running_give_the_same_machine, long_batches_are_exact,
-          a_snapshot_is_not_written_through_old_pointers, the_short_way_is_closed_when_it_must_be,
-          batches_set_a_and_d_wherever_they_are_clear)
+          a_stale_paging_structure_cache_answers_batches, classes_know_larger_pages_in_batches,
+          pieces_become_whole_in_batches, a_snapshot_is_not_written_through_old_pointers,
+          the_short_way_is_closed_when_it_must_be, batches_set_a_and_d_wherever_they_are_clear)

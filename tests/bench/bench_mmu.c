@@ -4,8 +4,9 @@
  * Four generated streams; one run measures all three on each, in turns, so that a noisy machine
  * hurts all alike. The counter is also the judge: its misses must be the MMU's.
  *
- * Then each feature of the MMU is switched on alone, on shorter streams, beside the plain counter
- * in the same run: what it costs the host, and what it does to the simulated time.
+ * Then each feature of the MMU is switched on alone, on shorter streams, and compared with the
+ * plain configuration (two levels of TLB, LRU, nothing else) measured beside it in the same run:
+ * what it costs the host, and what it does to the simulated time.
  *
  *   bench_mmu [RUNS [ACCESSES]]      5 runs of 20 million
  */
@@ -102,6 +103,7 @@ struct machine {
     struct env env;
     struct ram *ram;
     struct mmu *mmu;
+    pfn_t next; /* free frame */
 };
 
 /* Maps va to frame, making tables from *next on. */
@@ -136,9 +138,9 @@ static void machine_open(struct machine *m, const struct mmu_config *config)
     CHECK(m->env.arena && m->ram);
     m->mmu = mmu_new(&m->env, m->ram, config);
     CHECK(m->mmu);
-    pfn_t next = (CR3 >> PAGE_SHIFT) + 1;
+    m->next = (CR3 >> PAGE_SHIFT) + 1;
     for (uint32_t i = 0; i < PAGES; i++)
-        map(m->ram, BASE + i * PAGE_SIZE, 1024 + i, &next);
+        map(m->ram, BASE + i * PAGE_SIZE, 1024 + i, &m->next);
     CHECK(mmu_write_cr3(m->mmu, CR3));
     mmu_regs(m->mmu)->cpl = 3;
 }
@@ -285,6 +287,7 @@ static void print(const struct stream *s, struct result *r, unsigned runs)
 /* ---- features, each alone ---- */
 
 #define FEATURE_ACCESSES 1000000u
+#define FEATURE_RUNS     3u
 
 static void with_psc(struct mmu_config *c)
 {
@@ -347,6 +350,27 @@ static void without_front(struct mmu_config *c)
     c->front_cache = false;
 }
 
+static void with_default(struct mmu_config *c)
+{
+    with_psc(c);
+    with_classes(c);
+}
+
+static void with_inclusive(struct mmu_config *c)
+{
+    c->inclusion = INCLUSION_INCLUSIVE;
+}
+
+static void with_exclusive(struct mmu_config *c)
+{
+    c->inclusion = INCLUSION_EXCLUSIVE;
+}
+
+static void with_coalescing(struct mmu_config *c)
+{
+    c->coalesce = 4;
+}
+
 static void with_all(struct mmu_config *c)
 {
     with_psc(c);
@@ -356,66 +380,95 @@ static void with_all(struct mmu_config *c)
     with_walkers(c);
 }
 
+static void use_pcid(struct machine *m)
+{
+    CHECK(mmu_write_cr4(m->mmu, mmu_regs_now(m->mmu)->cr4 | CR4_PCIDE));
+    CHECK(mmu_write_cr3(m->mmu, CR3 | 5));
+}
+
+static void use_five_levels(struct machine *m)
+{
+    pa_t root = m->next++ << PAGE_SHIFT;
+    ram_write64(m->ram, root, CR3 | PTE_P | PTE_RW | PTE_US);
+    mmu_regs(m->mmu)->cr4 |= CR4_LA57;
+    CHECK(mmu_write_cr3(m->mmu, root));
+}
+
+/* All of RAM lies in one page of 1 GiB of the EPT. */
+static void use_nested(struct machine *m)
+{
+    pa_t root = m->next++ << PAGE_SHIFT, table = m->next++ << PAGE_SHIFT;
+    ram_write64(m->ram, root, table | EPT_RWX);
+    ram_write64(m->ram, table, EPT_PAGE | (pte_t)MEMORY_WB << EPT_TYPE_SHIFT | EPT_RWX);
+    mmu_regs(m->mmu)->eptp = root | EPTP_WALK | EPTP_WB;
+    mmu_regs(m->mmu)->vpid = 1;
+}
+
 static const struct feature {
     const char *name;
     void (*set)(struct mmu_config *);
+    void (*use)(struct machine *);
 } features[] = {
-    {"two levels of TLB, LRU", NULL},
-    {"  without the fast path", without_front},
-    {"  paging-structure caches", with_psc},
-    {"  classes of misses", with_classes},
-    {"  record for OPT", with_opt},
-    {"  tree-PLRU (L2 of 8 ways)", with_plru},
-    {"  NRU", with_nru},
-    {"  prefetch, next page", with_next},
-    {"  prefetch, distance", with_distance},
-    {"  4 walkers, window 16", with_walkers},
-    {"  data caches", with_caches},
-    {"  all of these but OPT", with_all},
+    {"default configuration", with_default, NULL},
+    {"  paging-structure caches", with_psc, NULL},
+    {"  classes of misses", with_classes, NULL},
+    {"PCID", NULL, use_pcid},
+    {"5 levels of tables", NULL, use_five_levels},
+    {"inclusive second level", with_inclusive, NULL},
+    {"exclusive second level", with_exclusive, NULL},
+    {"coalescing, 4 pages", with_coalescing, NULL},
+    {"tree-PLRU (L2 of 8 ways)", with_plru, NULL},
+    {"NRU", with_nru, NULL},
+    {"record for OPT", with_opt, NULL},
+    {"prefetch, next page", with_next, NULL},
+    {"prefetch, distance", with_distance, NULL},
+    {"4 walkers, window 16", with_walkers, NULL},
+    {"data caches", with_caches, NULL},
+    {"nested paging", NULL, use_nested},
+    {"default, caches, walkers, prefetch", with_all, NULL},
+    {"nothing, without the fast path", without_front, NULL},
 };
 
-/* One run: million/s of processor time, and simulated cycles for each access. */
+/* One run: million/s of processor time, and simulated cycles for each access. Every page was
+ * touched before: first touches are no feature. */
 static double feature_run(const struct feature *f, const va_t *va, double *cycles)
 {
     struct mmu_config config = usual();
     struct machine m;
     struct mmu_fault fault;
-    if (f->set)
+    if (f && f->set)
         f->set(&config);
     machine_open(&m, &config);
+    if (f && f->use)
+        f->use(&m);
+    for (uint32_t i = 0; i < PAGES; i++)
+        CHECK(mmu_access(m.mmu, BASE + i * PAGE_SIZE, NULL, 1, ACCESS_READ, &fault));
+    uint64_t before = m.env.cycle;
     double start = seconds();
     CHECK(mmu_touch(m.mmu, va, FEATURE_ACCESSES, ACCESS_READ, &fault) == FEATURE_ACCESSES);
     double took = seconds() - start;
-    *cycles = (double)m.env.cycle / FEATURE_ACCESSES;
+    *cycles = (double)(m.env.cycle - before) / FEATURE_ACCESSES;
     machine_close(&m);
     return FEATURE_ACCESSES * 1e-6 / took;
-}
-
-static double plain_rate(const va_t *va)
-{
-    struct plain l1 = {.sets = 16, .ways = 4}, l2 = {.sets = 128, .ways = 12};
-    double start = seconds();
-    plain_run(&l1, &l2, va, FEATURE_ACCESSES);
-    return FEATURE_ACCESSES * 1e-6 / (seconds() - start);
 }
 
 static void features_of(const struct stream *s, va_t *va, unsigned runs)
 {
     struct rng rng = {1};
-    double rate[RUNS_MAX], plain[RUNS_MAX], cycles = 0;
+    double rate[RUNS_MAX], plain[RUNS_MAX], cycles = 0, plain_cycles = 0;
     s->make(va, FEATURE_ACCESSES, &rng);
-    printf("\n%-28s %20s | %13s | %s\n", s->name, "min median max", "plain counter",
-           "simulated cycles each");
+    printf("\n%-34s %20s | %6s | %5s | %s\n", s->name, "min median max", "plain", "ratio",
+           "simulated cycles each (plain)");
     for (size_t i = 0; i < ARRAY_LEN(features); i++) {
         for (unsigned run = 0; run < runs; run++) {
             rate[run] = feature_run(&features[i], va, &cycles);
-            plain[run] = plain_rate(va);
+            plain[run] = feature_run(NULL, va, &plain_cycles);
         }
         qsort(rate, runs, sizeof(double), smaller_first);
         qsort(plain, runs, sizeof(double), smaller_first);
-        printf("%-28s %6.1f %6.1f %6.1f | %6.1f %5.2fx | %6.1f\n", features[i].name, rate[0],
-               rate[runs / 2], rate[runs - 1], plain[runs / 2], rate[runs / 2] / plain[runs / 2],
-               cycles);
+        printf("%-34s %6.1f %6.1f %6.1f | %6.1f | %5.2f | %6.1f (%.1f)\n", features[i].name,
+               rate[0], rate[runs / 2], rate[runs - 1], plain[runs / 2],
+               rate[runs / 2] / plain[runs / 2], cycles, plain_cycles);
     }
 }
 
@@ -443,8 +496,11 @@ int main(int argc, char **argv)
         same = same && r->l1 == r->plain_l1 && r->l2 == r->plain_l2;
     }
     printf("misses of memwalk and of the plain counter: %s\n", same ? "the same" : "DIFFERENT");
-    printf("\nmillion accesses per second with each feature alone, %u runs of %u accesses\n", runs,
-           FEATURE_ACCESSES);
+    runs = runs < FEATURE_RUNS ? runs : FEATURE_RUNS;
+    printf(
+        "\nThe cost of each feature: million accesses per second with it and, in turns, with the "
+        "plain\nconfiguration; %u runs of %u accesses\n",
+        runs, FEATURE_ACCESSES);
     for (size_t i = 0; n >= FEATURE_ACCESSES && i < ARRAY_LEN(streams); i++)
         features_of(&streams[i], va, runs);
     free(va);
