@@ -90,7 +90,9 @@ static void switch_to(struct kernel *k, struct cpu *cpu, struct process *p, uint
     k->env->pid = p->pid;
     p->switches += !same;
     const struct task *task = tid == TID_NONE ? NULL : task_find(p, (uint16_t)tid);
-    mmu_regs(cpu->mmu)->pkru = task ? task->pkru : p->pkru;
+    uint32_t pkru = task ? task->pkru : p->pkru;
+    if (mmu_regs_now(cpu->mmu)->pkru != pkru)
+        mmu_regs(cpu->mmu)->pkru = pkru;
     mm_load(k, cpu, p);
 }
 
@@ -123,8 +125,19 @@ int kernel_switch(struct kernel *k, struct cpu *cpu, uint16_t pid)
     return 0;
 }
 
+/* Does the thread run already, where it should, on tables that are loaded as they are? */
+static bool runs_here(const struct kernel *k, const struct cpu *cpu, uint16_t pid, uint16_t tid)
+{
+    const struct process *p = cpu->current;
+    return p && p->pid == pid && cpu->tid == tid && !p->killed && k->env->pid == pid &&
+           mm_current(cpu, p);
+}
+
 int kernel_run(struct kernel *k, uint16_t pid, uint16_t tid, struct cpu **cpu)
 {
+    *cpu = &k->cpus[k->env->cpu];
+    if (runs_here(k, *cpu, pid, tid))
+        return 0;
     struct process *p = process_find(k, pid);
     if (!p || p->killed)
         return -LX_ESRCH;

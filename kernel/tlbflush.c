@@ -336,6 +336,11 @@ static bool choose_asid(struct kernel *k, struct cpu *cpu, const struct process 
     return false;
 }
 
+bool mm_current(const struct cpu *cpu, const struct process *p)
+{
+    return cpu->mm == p && !cpu->lazy && cpu->slot[cpu->asid].gen == p->tlb_gen;
+}
+
 void mm_load(struct kernel *k, struct cpu *cpu, struct process *p)
 {
     bool same = cpu->mm == p;

@@ -70,6 +70,8 @@ bool tlb_leads_to(const struct kernel *, pfn_t);
 
 /* Makes p's address space the one of cpu. Linux: switch_mm_irqs_off. */
 void mm_load(struct kernel *, struct cpu *, struct process *p);
+/* Would mm_load do nothing? */
+bool mm_current(const struct cpu *, const struct process *p);
 /* Only the kernel half from now on: no tables of a process may be in use. */
 void mm_unload(struct kernel *, struct cpu *);
 /* The CPU has nothing to run: its address space stays loaded, but it is not interrupted for

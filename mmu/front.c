@@ -53,14 +53,20 @@ static void count_hits(struct mmu *m, unsigned first, size_t n)
  * page number, or the order of all pages is kept for their classes, there is one slot for all.
  */
 
+static bool recall(struct hot *hot, va_t va, bool write);
+
 void front_init(struct mmu *m)
 {
     struct hot *hot = &m->front.hot;
+    hot->recall = recall;
+    m->front.born = 1;
     uint32_t sets = m->config.tlb[TLB_L1D].sets;
     hot->bus = m->env->bus;
     hot->epoch = ram_epoch_at(m->ram);
     hot->clock = &m->env->cycle;
     hot->cycles = m->config.tlb[TLB_L1D].hit_cycles + m->config.data_cycles;
+    m->front.apart = m->config.inclusion == INCLUSION_NINE && m->config.coalesce < 2 &&
+                     m->config.prefetch == PREFETCH_OFF && is_pow2(sets) && sets <= FRONT_NOTES;
     hot->mask = is_pow2(sets) && !m->config.classify ? min_u64(sets, HOT_SLOTS) - 1 : 0;
     front_close(m);
 }
@@ -70,6 +76,7 @@ void front_close(struct mmu *m)
     struct hot *hot = &m->front.hot;
     for (uint64_t i = 0; i <= hot->mask; i++)
         hot->slot[i].read = hot->slot[i].write = HOT_NONE;
+    m->front.born++;
 }
 
 void front_settle(struct mmu *m)
@@ -85,24 +92,6 @@ void front_settle(struct mmu *m)
     m->count.cycles_tlb += n * m->config.tlb[TLB_L1D].hit_cycles;
     m->count.cycles_data += n * m->config.data_cycles;
     hot->loads = hot->stores = hot->fewer = 0;
-}
-
-/* The page was hit. bytes NULL: its slot holds nothing now. */
-static void front_note(struct mmu *m, vpn_t vpn, uint8_t *bytes, enum access how)
-{
-    struct hot *hot = &m->front.hot;
-    if (hot->good_at != *hot->epoch) {
-        front_close(m);
-        hot->good_at = *hot->epoch;
-    }
-    struct hot_slot *slot = &hot->slot[vpn & hot->mask];
-    vpn_t page = bytes && how != ACCESS_FETCH ? vpn : HOT_NONE;
-    vpn_t *mine = how == ACCESS_WRITE ? &slot->write : &slot->read;
-    vpn_t *other = how == ACCESS_WRITE ? &slot->read : &slot->write;
-    *mine = page;
-    if (*other != page)
-        *other = HOT_NONE;
-    slot->bytes = bytes;
 }
 
 /* ---- one access ---- */
@@ -132,30 +121,143 @@ static void copy(uint8_t *bytes, uint8_t *buf, size_t n, enum access how)
         memset(buf, 0, n);
 }
 
+/* Does a level hold whole 4 KiB pages and nothing else? */
+static bool only_small(const struct mmu *m, unsigned level)
+{
+    if (m->tlb[level].pieces)
+        return false;
+    for (unsigned array = level; array < TLB_ARRAYS; array += TLB_LEVELS)
+        for (enum size_code size = SIZE_4K + 1; size < SIZE_CODES; size++)
+            if (m->tlb[array].held[size])
+                return false;
+    return true;
+}
+
+/* Notes of one set of the first level have numbers that are equal modulo its sets. */
+static void forget_set(struct mmu *m, vpn_t vpn)
+{
+    struct hot *hot = &m->front.hot;
+    uint64_t sets = m->tlb[TLB_L1D].config.sets;
+    struct hot_slot *slot = &hot->slot[vpn & hot->mask];
+    slot->read = slot->write = HOT_NONE;
+    for (uint64_t i = vpn % sets; i < FRONT_NOTES; i += sets)
+        m->front.note[i].born = 0;
+}
+
+void front_passed(struct mmu *m, va_t va, size_t n)
+{
+    uint64_t pages = ((va & PAGE_MASK) + n - 1) / PAGE_SIZE + 1;
+    if (!m->front.apart || pages > 2 || !only_small(m, TLB_L1D)) {
+        front_close(m);
+        return;
+    }
+    for (uint64_t i = 0; i < pages; i++)
+        forget_set(m, (va >> PAGE_SHIFT) + i);
+}
+
+/* An entry of the first level that an access hits. */
+struct found {
+    struct tlb *tlb; /* NULL: there is none, or it does not allow the access */
+    unsigned level;
+    uint32_t set, way;
+    struct tlb_entry entry;
+};
+
+static INLINE struct found look(struct mmu *m, va_t va, enum access how)
+{
+    struct found f = {.level = mmu_first(m, how)};
+    struct tlb *t = &m->tlb[f.level];
+    uint64_t key = key_make(va, SIZE_4K, mmu_space(m));
+    f.set = tlb_set(t, key);
+    int way = tlb_find(t, f.set, key);
+    if (way == TLB_NONE)
+        return f;
+    f.way = (uint32_t)way;
+    f.entry = t->entry[tlb_slot(t, f.set, f.way)];
+    if (rights_allow(front_rights(m, how), data_flags(f.entry.data)))
+        f.tlb = t;
+    return f;
+}
+
+/* It is the newest of its set now. */
+static INLINE void use(struct mmu *m, const struct found *f)
+{
+    tlb_hit(f->tlb, f->set, f->way);
+    if (m->classify[f->level])
+        classify_use(m->classify[f->level], f->entry.key);
+    if (m->opt[f->level])
+        opt_use(m->opt[f->level], f->entry.key);
+}
+
+/* The page that was hit is the last one of its set. note NULL: nothing is known of its bytes. */
+static INLINE void make_last(struct hot *hot, vpn_t vpn, const struct front_note *note)
+{
+    struct hot_slot *slot = &hot->slot[vpn & hot->mask];
+    slot->read = note ? note->read : HOT_NONE;
+    slot->write = note ? note->write : HOT_NONE;
+    slot->bytes = note ? note->bytes : NULL;
+}
+
+/* Takes a note of a page that was just hit. What is allowed besides this access is noted too,
+ * unless the frame's bytes would have to be copied for it. */
+static void take_note(struct mmu *m, vpn_t vpn, const struct found *f, uint8_t *bytes,
+                      enum access how)
+{
+    struct hot *hot = &m->front.hot;
+    struct front_note *note = &m->front.note[vpn % FRONT_NOTES];
+    uint32_t flags = data_flags(f->entry.data);
+    const struct front_frame *frame = &m->front.frame[data_pfn(f->entry.data) % FRONT_FRAMES];
+    bool read = how == ACCESS_READ || rights_allow(front_rights(m, ACCESS_READ), flags);
+    bool write = how == ACCESS_WRITE ||
+                 (frame->writable && rights_allow(front_rights(m, ACCESS_WRITE), flags));
+    if (hot->good_at != *hot->epoch) {
+        front_close(m);
+        hot->good_at = *hot->epoch;
+    }
+    *note = (struct front_note){.born = m->front.born,
+                                .read = read ? vpn : HOT_NONE,
+                                .write = write ? vpn : HOT_NONE,
+                                .bytes = bytes,
+                                .key = f->entry.key,
+                                .set = f->set,
+                                .way = f->way};
+    make_last(hot, vpn, note);
+}
+
 bool front_access(struct mmu *m, va_t va, uint8_t *buf, size_t n, enum access how)
 {
-    unsigned first = mmu_first(m, how);
-    struct tlb *t = &m->tlb[first];
-    uint64_t key = key_make(va, SIZE_4K, mmu_space(m));
-    uint32_t set = tlb_set(t, key);
-    int way = tlb_find(t, set, key);
-    if (way == TLB_NONE)
+    struct found f = look(m, va, how);
+    if (!f.tlb)
         return false;
-    const struct tlb_entry *entry = &t->entry[tlb_slot(t, set, (uint32_t)way)];
-    uint64_t data = entry->data;
-    if (!rights_allow(front_rights(m, how), data_flags(data)))
-        return false;
-    tlb_hit(t, set, (uint32_t)way);
-    if (m->classify[first])
-        classify_use(m->classify[first], entry->key);
-    if (m->opt[first])
-        opt_use(m->opt[first], entry->key);
-    count_hits(m, first, 1);
+    use(m, &f);
+    count_hits(m, f.level, 1);
     count_accesses(m, 1, how, n);
-    uint8_t *bytes = buf ? frame_bytes(m, data_pfn(data), how == ACCESS_WRITE) : NULL;
-    front_note(m, va >> PAGE_SHIFT, bytes, how);
+    uint8_t *bytes = buf ? frame_bytes(m, data_pfn(f.entry.data), how == ACCESS_WRITE) : NULL;
+    if (bytes && how != ACCESS_FETCH)
+        take_note(m, va >> PAGE_SHIFT, &f, bytes, how);
+    else if (f.level == TLB_L1D)
+        make_last(&m->front.hot, va >> PAGE_SHIFT, NULL);
     if (buf)
         copy(bytes ? bytes + (va & PAGE_MASK) : NULL, buf, n, how);
+    return true;
+}
+
+/* A hit of a page of which there is a note: all of front_access but the counts, which are hot.h's.
+ */
+static bool recall(struct hot *hot, va_t va, bool write)
+{
+    struct mmu *m = (struct mmu *)(void *)((char *)hot - offsetof(struct mmu, front.hot));
+    vpn_t vpn = va >> PAGE_SHIFT;
+    const struct front_note *note = &m->front.note[vpn % FRONT_NOTES];
+    if (note->born != m->front.born || (write ? note->write : note->read) != vpn)
+        return false;
+    struct tlb *t = &m->tlb[TLB_L1D];
+    tlb_hit(t, note->set, note->way);
+    if (m->classify[TLB_L1D])
+        classify_use(m->classify[TLB_L1D], note->key);
+    if (m->opt[TLB_L1D])
+        opt_use(m->opt[TLB_L1D], note->key);
+    make_last(hot, vpn, note);
     return true;
 }
 
@@ -516,18 +618,6 @@ static void batch_count(struct mmu *m, const struct batch *b, enum access how)
 static bool packed_lru(const struct tlb *t)
 {
     return t->config.sets && t->config.repl == REPL_LRU && t->config.ways <= REPL_PACKED_WAYS;
-}
-
-/* Does a level hold whole 4 KiB pages and nothing else? */
-static bool only_small(const struct mmu *m, unsigned level)
-{
-    if (m->tlb[level].pieces)
-        return false;
-    for (unsigned array = level; array < TLB_ARRAYS; array += TLB_LEVELS)
-        for (enum size_code size = SIZE_4K + 1; size < SIZE_CODES; size++)
-            if (m->tlb[array].held[size])
-                return false;
-    return true;
 }
 
 /* The set of a 4 KiB page that was missed is that of its own key, unless a larger page is known. */

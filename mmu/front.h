@@ -13,6 +13,7 @@
 
 #define FRONT_REGIONS 256u /* remembered ways down to a page table */
 #define FRONT_FRAMES  64u  /* remembered host pointers to data */
+#define FRONT_NOTES   64u  /* remembered places in the first level */
 
 /* The way down to the page table of 2 MiB of addresses: where its upper entries stand on the host
  * and what they were. A walk reads them again and compares, all at once instead of one after the
@@ -35,10 +36,22 @@ struct front_frame {
     bool writable;
 };
 
+/* A page that the first level holds: where it stands there, and where its bytes stand. */
+struct front_note {
+    uint64_t born;     /* good while it is front.born */
+    vpn_t read, write; /* the page, where it may be read and written; HOT_NONE */
+    uint8_t *bytes;
+    uint64_t key;
+    uint32_t set, way;
+};
+
 struct front {
-    struct hot hot;       /* the pages that hit last, for whoever runs on this CPU */
+    struct hot hot; /* the pages that hit last, for whoever runs on this CPU */
+    uint64_t born;  /* goes up whenever no note is good any more */
+    struct front_note note[FRONT_NOTES];
     uint64_t epoch;       /* of the RAM when the regions were learnt */
     struct mmu_regs regs; /* the same of the registers */
+    bool apart;           /* a miss of a small page changes its own set of the first level alone */
     struct front_region region[FRONT_REGIONS];
     struct front_frame frame[FRONT_FRAMES];
 };
@@ -51,6 +64,9 @@ size_t front_touch(struct mmu *, const va_t *va, size_t n, enum access);
 /* The pages that hit last are no longer known as such: before anything but front_access touches the
  * first level, and before registers change. */
 void front_close(struct mmu *);
+/* The plain path has done this access: its pages are no longer known as the last to hit, nor any
+ * other whose set it may have changed. */
+void front_passed(struct mmu *, va_t, size_t n);
 /* Adds what was counted in struct hot to the counters. */
 void front_settle(struct mmu *);
 /* Host pointers are not to be trusted any more. */

@@ -275,6 +275,11 @@ const struct mmu_counters *mmu_counters(struct mmu *m)
     return &m->count;
 }
 
+const struct mmu_counters *mmu_counters_rare(const struct mmu *m)
+{
+    return &m->count;
+}
+
 struct hot *mmu_hot(struct mmu *m)
 {
     return &m->front.hot;
@@ -612,8 +617,9 @@ bool mmu_access(struct mmu *m, va_t va, void *buf, size_t n, enum access how,
     CHECK(n > 0);
     if (n <= PAGE_SIZE - (va & PAGE_MASK) && front_on(m) && front_access(m, va, buf, n, how))
         return true;
-    front_close(m);
-    return access_plain(m, va, buf, n, how, fault);
+    bool done = access_plain(m, va, buf, n, how, fault);
+    front_passed(m, va, n);
+    return done;
 }
 
 size_t mmu_touch(struct mmu *m, const va_t *va, size_t n, enum access how, struct mmu_fault *fault)

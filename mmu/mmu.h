@@ -330,6 +330,9 @@ struct mmu_regs *mmu_regs(struct mmu *);
 const struct mmu_regs *mmu_regs_now(const struct mmu *);
 /* Exact at the time of the call; ask anew after accesses. */
 const struct mmu_counters *mmu_counters(struct mmu *);
+/* The same, where only misses, walks and what follows from them are exact: the short way of
+ * sim/base/hot.h changes none of these, so nothing has to be summed up first. */
+const struct mmu_counters *mmu_counters_rare(const struct mmu *);
 /* The short way for the program on this CPU: see sim/base/hot.h. Lives as long as the MMU. */
 struct hot *mmu_hot(struct mmu *);
 

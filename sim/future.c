@@ -111,7 +111,7 @@ static enum err run(struct foresight *f, const struct sim_options *options, stru
     if (err)
         return err;
     kernel_watch(s->m->kernel, note, f);
-    s->m->hears = true;
+    machine_hears(s->m);
     int more;
     while ((more = sim_step(s, e)) == 1 && !f->no_memory)
         ;

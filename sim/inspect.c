@@ -247,8 +247,21 @@ bool inspect_block(const struct sim *s, uint16_t pid, uint64_t id, struct block_
 
 /* ---- the replay ---- */
 
+/* Cycles that neither the MMU nor the kernel charged: the program's and the allocator's own. */
+static cycles_t program_cycles(const struct machine *m)
+{
+    const struct kernel_counters *k = kernel_counters(m->kernel);
+    cycles_t other = k->cycles_syscall + k->cycles_fault + k->cycles_switch + k->cycles_reclaim;
+    for (unsigned i = 0; i < m->config.cpus; i++) {
+        const struct mmu_counters *c = mmu_counters(m->cpu[i].mmu);
+        other += c->cycles_tlb + c->cycles_walk + c->cycles_data + c->cycles_exit;
+    }
+    return m->env.cycle - other;
+}
+
 const struct replay_counters *inspect_replay(const struct sim *s)
 {
+    s->m->counters.cycles_program = program_cycles(s->m);
     return &s->m->counters;
 }
 

@@ -54,7 +54,7 @@ static int allocator_access(struct program *p, va_t va, void *buf, size_t n, enu
     struct machine *m = p->machine;
     if (p->heap && p->heap->in_payload)
         return machine_access(m, va, buf, n, access);
-    const struct mmu_counters *now = mmu_counters(machine_cpu(m)->mmu);
+    const struct mmu_counters *now = mmu_counters_rare(machine_cpu(m)->mmu);
     const struct kernel_counters *k = kernel_counters(m->kernel);
     uint64_t misses = now->tlb[TLB_L1D].misses;
     uint64_t walks = now->walks;
@@ -109,6 +109,16 @@ bool machine_peek(const struct machine *m, uint16_t pid, va_t va, void *to, size
         n -= part;
     }
     return true;
+}
+
+/* The kernel would not hear of accesses by the short way. */
+void machine_hears(struct machine *m)
+{
+    m->hears = true;
+    for (size_t i = 0; i < m->programs; i++) {
+        CHECK(!m->program[i]->heap);
+        m->program[i]->user.hot = NULL;
+    }
 }
 
 /* ---- programs ---- */
@@ -171,6 +181,8 @@ static struct program *program_init(struct machine *m, struct program *p, uint16
     p->hot = mmu_hot(m->cpu[0].mmu);
     p->user = (struct user){p,         user_load, user_store,           user_syscall,
                             user_peek, &p->hot,   data_place(m, p->pid)};
+    if (m->hears)
+        p->user.hot = NULL;
     return p;
 }
 
@@ -301,15 +313,9 @@ struct program *machine_program(struct machine *m, uint16_t trace_pid, uint16_t 
         p = program_new(m, trace_pid, result);
     if (!p)
         return NULL;
-    struct process_info info;
-    if (!p->dead && (!kernel_process(m->kernel, p->pid, &info) || info.killed))
-        p->dead = true;
-    if (p->dead) {
-        *result = -LX_ESRCH;
-        return NULL;
-    }
     struct cpu *cpu;
-    *result = kernel_run(m->kernel, p->pid, tid, &cpu);
+    *result = p->dead ? -LX_ESRCH : kernel_run(m->kernel, p->pid, tid, &cpu);
+    p->dead = *result == -LX_ESRCH;
     if (*result)
         return NULL;
     p->hot = mmu_hot(cpu->mmu);

@@ -44,6 +44,15 @@ struct gone_block {
     uint16_t pid;
 };
 
+/* All live blocks: see blocks.c. */
+struct blocks {
+    struct block *at; /* [room]; at[0] is none */
+    uint32_t *bucket; /* [room] */
+    uint32_t room;    /* a power of two, or 0 */
+    uint32_t free;    /* the first one that is not used */
+    uint32_t first, last, count;
+};
+
 struct machine {
     struct env env;
     struct config config;
@@ -54,7 +63,7 @@ struct machine {
     struct cpu *cpu; /* [config.cpus] */
     struct program *program[PROGRAMS_MAX];
     size_t programs;
-    struct block *blocks; /* all live blocks, a uthash */
+    struct blocks blocks;
     struct gone_block *gone;
     uint64_t gone_count;
     struct lx_siginfo signal; /* the last one that a program got */
@@ -90,6 +99,8 @@ struct heap *machine_heap(struct machine *, struct program *);
 /* One access of the thread that runs, on its CPU, with faults resolved and retried: 0, or the
  * signal (details in m->signal). buf NULL: only touches. */
 int machine_access(struct machine *, va_t, void *buf, size_t n, enum access);
+/* The kernel wants to know of each access now. No program has a heap yet. */
+void machine_hears(struct machine *);
 /* Whoever is asked resolves a fault of the running CPU: the kernel, or, where the access left the
  * guest, the hypervisor. The outcome as kernel_fault. */
 enum fault_outcome machine_fault(struct machine *, const struct mmu_fault *);

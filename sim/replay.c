@@ -593,18 +593,6 @@ static int64_t run(struct task *t)
     return action[t->op->kind](t);
 }
 
-/* Cycles that neither the MMU nor the kernel charged: the program's and the allocator's own. */
-static cycles_t program_cycles(const struct machine *m)
-{
-    const struct kernel_counters *k = kernel_counters(m->kernel);
-    cycles_t other = k->cycles_syscall + k->cycles_fault + k->cycles_switch + k->cycles_reclaim;
-    for (unsigned i = 0; i < m->config.cpus; i++) {
-        const struct mmu_counters *c = mmu_counters(m->cpu[i].mmu);
-        other += c->cycles_tlb + c->cycles_walk + c->cycles_data + c->cycles_exit;
-    }
-    return m->env.cycle - other;
-}
-
 static uint64_t faults_so_far(const struct machine *m)
 {
     const struct kernel_counters *k = kernel_counters(m->kernel);
@@ -625,6 +613,5 @@ void replay_op(struct machine *m, uint64_t number, const struct op *op,
     m->counters.by_kind[op->kind]++;
     if (m->config.scan_ops && number % m->config.scan_ops == 0)
         kernel_khugepaged(m->kernel, m->config.scan_pages);
-    m->counters.cycles_program = program_cycles(m);
     EMIT(&m->env, op_end, .op = number, .result = result, .faults = m->outcome.faults);
 }

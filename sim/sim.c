@@ -200,7 +200,7 @@ static bool run_op(struct sim *s, const struct op *op, const struct op_extra *ex
 {
     s->bus.stop_at = stop_at;
     s->bus.on = s->bus.count > 0 || stop_at;
-    if (setjmp(s->leave))
+    if (stop_at && setjmp(s->leave))
         return false;
     replay_op(s->m, s->now.op, op, extra);
     return true;

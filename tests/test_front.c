@@ -592,6 +592,16 @@ static void open_short_way(struct world *w, va_t page)
     ck_assert(hot_load64(mmu_hot(w->mmu), page, &word));
 }
 
+/* Of the one set of two ways this page is the one that hit last. */
+static void newest_of_set(const struct world *w, va_t page)
+{
+    for (uint32_t way = 0; way < 2; way++) {
+        struct tlb_line line;
+        mmu_tlb_line(w->mmu, TLB_L1D, 0, way, &line);
+        ck_assert_uint_eq(line.rank, line.vpn == page >> PAGE_SHIFT);
+    }
+}
+
 START_TEST(the_short_way_is_closed_when_it_must_be)
 {
     struct world w;
@@ -599,7 +609,7 @@ START_TEST(the_short_way_is_closed_when_it_must_be)
     config.tlb[TLB_L1D] = (struct tlb_config){1, 2, REPL_LRU, 1};
     world_open(&w, &config, RAM_BYTES);
     struct hot *hot = mmu_hot(w.mmu);
-    va_t a = BASE, b = BASE + PAGE_SIZE;
+    va_t a = BASE, b = BASE + PAGE_SIZE, c = BASE + 2 * PAGE_SIZE;
     struct mmu_fault fault;
     uint64_t word;
     world_map(&w, a, 1, 300, PTE_A);
@@ -610,11 +620,17 @@ START_TEST(the_short_way_is_closed_when_it_must_be)
     ck_assert(!hot_store64(hot, a, 1));    /* not dirty yet */
     ck_assert(!hot_load64(hot, a + PAGE_SIZE - 4, &word));
     ck_assert(mmu_access(w.mmu, b, NULL, 1, ACCESS_READ, &fault));
-    ck_assert(!hot_load64(hot, a, &word)); /* a touch counts too */
-    open_short_way(&w, a);
+    newest_of_set(&w, b);
+    ck_assert(hot_load64(hot, a, &word)); /* it is remembered */
+    newest_of_set(&w, a);
     ck_assert(mmu_access(w.mmu, b, &word, 1, ACCESS_FETCH, &fault));
-    ck_assert(!hot_load64(hot, a, &word));
-    ck_assert(!hot_load64(hot, b, &word)); /* may be fetched, but nobody asked about reading */
+    newest_of_set(&w, b);
+    ck_assert(hot_load64(hot, a, &word));
+    newest_of_set(&w, a);
+    world_map(&w, c, 1, 302, PTE_A);
+    ck_assert(mmu_access(w.mmu, c, &word, 1, ACCESS_READ, &fault));
+    ck_assert(!hot_load64(hot, a, &word)); /* a miss in its set: the page may be gone */
+    ck_assert(!hot_load64(hot, b, &word)); /* this one is */
     open_short_way(&w, a);
     mmu_regs(w.mmu)->cpl = 0;
     ck_assert(!hot_load64(hot, a, &word));

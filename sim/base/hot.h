@@ -3,8 +3,9 @@
  * Most words that an allocator loads and stores lie in pages that it used a moment ago. For each
  * set of the first-level TLB the MMU notes here the page that hit there last, and where its bytes
  * stand on the host. Hitting the same page again teaches no replacement policy anything, so such an
- * access is a copy of eight bytes, a count and a charge; whatever else must happen, happens on the
- * long way (struct user's load and store), which is also the only one that notes pages.
+ * access is a copy of eight bytes, a count and a charge. For another page the MMU is asked
+ * (recall): it may find that the first level has it, and then that page is the set's last. Whatever
+ * else must happen, happens on the long way (struct user's load and store).
  *
  * Nothing is lost by not having it, and no figure changes by having it: the MMU adds these counts
  * to its own whenever its counters are read.
@@ -33,64 +34,57 @@ struct hot {
     uint64_t mask;          /* page number & mask: its slot */
     uint64_t loads, stores; /* of eight bytes each, not yet in the MMU's counters */
     uint64_t fewer;         /* bytes that some of them had less than eight */
+    /* Makes the page of va the last one that hit in its set; false: only the long way can tell. */
+    bool (*recall)(struct hot *, va_t, bool write);
     struct hot_slot slot[HOT_SLOTS];
 };
 
-/* Where the eight bytes at va may stand; NULL: take the long way. */
-static inline struct hot_slot *hot_slot(struct hot *hot, va_t va)
+/* Where the eight bytes at va stand; NULL: take the long way. */
+static inline uint8_t *hot_find(struct hot *hot, va_t va, bool write)
 {
     bool whole = (va & PAGE_MASK) <= PAGE_SIZE - sizeof(uint64_t);
     if (!whole || hot->good_at != *hot->epoch || hot->bus->on)
         return NULL;
-    return &hot->slot[va >> PAGE_SHIFT & hot->mask];
+    vpn_t vpn = va >> PAGE_SHIFT;
+    const struct hot_slot *slot = &hot->slot[vpn & hot->mask];
+    if ((write ? slot->write : slot->read) != vpn && !hot->recall(hot, va, write))
+        return NULL;
+    *hot->clock += hot->cycles;
+    return slot->bytes + (va & PAGE_MASK);
 }
 
 /* A part of a word: n bytes, at most eight; false: take the long way. */
 static inline bool hot_load(struct hot *hot, va_t va, void *to, size_t n)
 {
-    const struct hot_slot *slot = hot_slot(hot, va);
-    if (!slot || slot->read != va >> PAGE_SHIFT)
+    const uint8_t *bytes = hot_find(hot, va, false);
+    if (!bytes)
         return false;
-    memcpy(to, slot->bytes + (va & PAGE_MASK), n);
+    memcpy(to, bytes, n);
     hot->loads++;
     hot->fewer += sizeof(uint64_t) - n;
-    *hot->clock += hot->cycles;
     return true;
 }
 
 static inline bool hot_store(struct hot *hot, va_t va, const void *from, size_t n)
 {
-    const struct hot_slot *slot = hot_slot(hot, va);
-    if (!slot || slot->write != va >> PAGE_SHIFT)
+    uint8_t *bytes = hot_find(hot, va, true);
+    if (!bytes)
         return false;
-    memcpy(slot->bytes + (va & PAGE_MASK), from, n);
+    memcpy(bytes, from, n);
     hot->stores++;
     hot->fewer += sizeof(uint64_t) - n;
-    *hot->clock += hot->cycles;
     return true;
 }
 
 /* The word at va; false: take the long way. */
 static inline bool hot_load64(struct hot *hot, va_t va, uint64_t *word)
 {
-    const struct hot_slot *slot = hot_slot(hot, va);
-    if (!slot || slot->read != va >> PAGE_SHIFT)
-        return false;
-    memcpy(word, slot->bytes + (va & PAGE_MASK), sizeof(*word));
-    hot->loads++;
-    *hot->clock += hot->cycles;
-    return true;
+    return hot_load(hot, va, word, sizeof(*word));
 }
 
 static inline bool hot_store64(struct hot *hot, va_t va, uint64_t word)
 {
-    const struct hot_slot *slot = hot_slot(hot, va);
-    if (!slot || slot->write != va >> PAGE_SHIFT)
-        return false;
-    memcpy(slot->bytes + (va & PAGE_MASK), &word, sizeof(word));
-    hot->stores++;
-    *hot->clock += hot->cycles;
-    return true;
+    return hot_store(hot, va, &word, sizeof(word));
 }
 
 #endif
