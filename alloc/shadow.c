@@ -164,7 +164,7 @@ const struct heap_block *shadow_find(const struct shadow *s, va_t block)
 void shadow_kill(struct shadow *s, va_t block, uint64_t op)
 {
     struct heap_block *b = slot_of(s->slot, s->slots, block);
-    CHECK(b->block && b->kind != BLOCK_DEAD);
+    CHECK(b->block == block && b->kind != BLOCK_DEAD);
     s->live -= b->kind == BLOCK_LIVE;
     s->fences -= b->kind == BLOCK_FENCE;
     if (b->kind == BLOCK_MAPPED)

@@ -46,6 +46,11 @@ static void count_hits(struct mmu *m, unsigned first, size_t n)
     mmu_charge(m, &m->count.cycles_tlb, n * m->config.tlb[first].hit_cycles);
 }
 
+static bool packed_lru(const struct tlb *t)
+{
+    return t->config.sets && t->config.repl == REPL_LRU && t->config.ways <= REPL_PACKED_WAYS;
+}
+
 /* ---- the pages that hit last, for struct hot ----
  *
  * A slot serves one set of the first level (or several, where there are more than slots), so it
@@ -60,6 +65,7 @@ void front_init(struct mmu *m)
     struct hot *hot = &m->front.hot;
     hot->recall = recall;
     m->front.born = 1;
+    m->front.plain_lru = packed_lru(&m->tlb[TLB_L1D]) && !m->config.classify && !m->config.opt;
     uint32_t sets = m->config.tlb[TLB_L1D].sets;
     hot->bus = m->env->bus;
     hot->epoch = ram_epoch_at(m->ram);
@@ -252,11 +258,10 @@ static bool recall(struct hot *hot, va_t va, bool write)
     if (note->born != m->front.born || (write ? note->write : note->read) != vpn)
         return false;
     struct tlb *t = &m->tlb[TLB_L1D];
-    tlb_hit(t, note->set, note->way);
-    if (m->classify[TLB_L1D])
-        classify_use(m->classify[TLB_L1D], note->key);
-    if (m->opt[TLB_L1D])
-        opt_use(m->opt[TLB_L1D], note->key);
+    if (m->front.plain_lru)
+        t->state[note->set] = repl_front(t->state[note->set], note->way);
+    else
+        use(m, &(struct found){t, TLB_L1D, note->set, note->way, {note->key, 0}});
     make_last(hot, vpn, note);
     return true;
 }
@@ -613,11 +618,6 @@ static void batch_count(struct mmu *m, const struct batch *b, enum access how)
     m->count.walks += b->l2_misses;
     m->count.walk_reads += b->reads;
     mmu_charge(m, &m->count.cycles_walk, b->reads * m->config.walk_read_cycles);
-}
-
-static bool packed_lru(const struct tlb *t)
-{
-    return t->config.sets && t->config.repl == REPL_LRU && t->config.ways <= REPL_PACKED_WAYS;
 }
 
 /* The set of a 4 KiB page that was missed is that of its own key, unless a larger page is known. */

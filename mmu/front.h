@@ -51,6 +51,7 @@ struct front {
     struct front_note note[FRONT_NOTES];
     uint64_t epoch;       /* of the RAM when the regions were learnt */
     struct mmu_regs regs; /* the same of the registers */
+    bool plain_lru;       /* a hit of the first level moves one way of a packed order, no more */
     bool apart;           /* a miss of a small page changes its own set of the first level alone */
     struct front_region region[FRONT_REGIONS];
     struct front_frame frame[FRONT_FRAMES];
