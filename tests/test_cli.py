@@ -157,6 +157,14 @@ def test_width_and_json():
             report(f"{path} is what {' '.join(args)} prints", memwalk(*args).stdout == file.read())
 
 
+# What the vendors' and measurers' documents say (the sources stand in memwalk cpu show): entries for
+# data in the first level and in the second, page walkers, KiB of the three levels of cache.
+PROCESSORS = {"skylake": (64, 1536, 2, 32, 256, 8192),
+              "golden-cove": (96, 2048, 4, 48, 1280, 30720),
+              "zen2": (64, 2048, 2, 32, 512, 16384),
+              "zen4": (72, 3072, 6, 32, 1024, 32768)}
+
+
 def check_cpus():
     """A processor printed as a machine file is the processor."""
     names = [cpu["name"] for cpu in json.loads(memwalk("cpu", "list", "--json").stdout)["cpus"]]
@@ -173,6 +181,13 @@ def check_cpus():
         values = {k["key"]: k["value"] for k in wanted}
         report(f"cpu show {name} --json", shown["sources"] and shown["config"] ==
                {key: values[key] for key in shown["config"]}, shown)
+    for name, wanted in PROCESSORS.items():
+        shown = json.loads(memwalk("cpu", "show", name, "--json").stdout)["config"]
+        size = {part: int(shown[part + ".sets"]) * int(shown[part + ".ways"])
+                for part in ("tlb.l1d", "tlb.l2", "cache.l1", "cache.l2", "cache.l3")}
+        found = (size["tlb.l1d"], size["tlb.l2"], int(shown["walk.walkers"]),
+                 *(size[f"cache.l{level}"] * 64 // 1024 for level in (1, 2, 3)))
+        report(f"{name} is as published", found == wanted, found)
     expect("cpu without a word", ["cpu"], 2, "list or show is missing")
     expect("cpu show without a name", ["cpu", "show"], 2, "needs a NAME")
     expect("an unknown processor", ["cpu", "show", "zen9"], 2, 'did you mean "zen')

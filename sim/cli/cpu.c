@@ -119,6 +119,21 @@ static void show_psc(const struct config *c)
     printf("\n\n");
 }
 
+static void show_caches(const struct config *c)
+{
+    if (!c->mmu.cache[0].sets)
+        return;
+    printf("Data caches\n");
+    for (unsigned level = 0; level < CACHE_LEVELS; level++) {
+        const struct cache_config *t = &c->mmu.cache[level];
+        if (t->sets)
+            printf("  L%-7u %5llu KiB: %u sets x %u ways, %s, %u cycles\n", level + 1,
+                   (unsigned long long)t->sets * t->ways * c->mmu.cache_line / 1024, t->sets,
+                   t->ways, repl_name[t->repl], t->hit_cycles);
+    }
+    printf("\n");
+}
+
 static int show_text(const struct preset *p, const struct config *c)
 {
     struct config_key k;
@@ -127,6 +142,7 @@ static int show_text(const struct preset *p, const struct config *c)
     for (unsigned array = 0; array < TLB_ARRAYS; array++)
         show_array(c, array);
     show_psc(c);
+    show_caches(c);
     printf("Settings\n");
     for (size_t i = 0; config_key_at(i, &k); i++)
         if (tells(c, &k))
