@@ -537,7 +537,7 @@ static bool translate_data(struct mmu *m, const struct piece *p, uint64_t *data,
 
 bool mmu_translate(struct mmu *m, const struct piece *p, pa_t *pa, struct mmu_fault *fault)
 {
-    uint64_t data;
+    uint64_t data = 0;
     guests_enter(m);
     access_count(m, p);
     if (!translate_data(m, p, &data, fault))
