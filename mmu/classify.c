@@ -1,8 +1,9 @@
 /* classify.c: a hash table of all pages ever filled, and the most recent of them linked in order.
  *
  * The table is large and looked into at random places, which the host's caches do not like; so it
- * is looked into once for each use. The order of use is in an array of its own, as small as the
- * level: a page that it loses is not told, but finds another in its place.
+ * is looked into once for each use, and not at all for pages that are used often. The order of use
+ * is in an array of its own, as small as the level: a page that it loses is not told, but finds
+ * another in its place.
  */
 #include "mmu/classify.h"
 
@@ -13,16 +14,17 @@
 
 #define NIL        UINT32_MAX
 #define FIRST_BITS 8u
+#define HINT_BITS  8u
 
 /* A page that was filled once; they never go away. */
 struct page {
     uint64_t key;  /* 0: nothing here */
-    uint32_t slot; /* where it is in held[], if that is so there too */
+    uint32_t slot; /* where it is in held[], if it is there */
     bool dropped;  /* invalidated, and not filled since */
 };
 
 struct held {
-    uint32_t page;         /* in page[]; NIL: a free place */
+    uint64_t key;          /* 0: a free place */
     uint32_t newer, older; /* neighbours in the order of use; older: of free ones the next */
 };
 
@@ -35,6 +37,7 @@ struct classify {
     uint32_t free;           /* one that was used and is free; NIL: none */
     uint32_t newest, oldest;
     bool larger;
+    uint32_t hint[1u << HINT_BITS]; /* where in held[] a page with such a key was last */
 };
 
 static size_t room_of(const struct classify *c)
@@ -45,6 +48,11 @@ static size_t room_of(const struct classify *c)
 static size_t home_of(const struct classify *c, uint64_t key)
 {
     return (size_t)(key * UINT64_C(0x9e3779b97f4a7c15) >> (64 - c->bits));
+}
+
+static uint32_t *hint_of(struct classify *c, uint64_t key)
+{
+    return &c->hint[key * UINT64_C(0x9e3779b97f4a7c15) >> (64 - HINT_BITS)];
 }
 
 /* Where the page is, or where it would be put. */
@@ -61,8 +69,6 @@ static void move_pages(struct classify *c, const struct page *from, size_t n)
     for (size_t i = 0; i < n; i++)
         if (from[i].key)
             c->page[find(c, from[i].key)] = from[i];
-    for (uint32_t slot = c->newest; slot != NIL; slot = c->held[slot].older)
-        c->held[slot].page = (uint32_t)find(c, from[c->held[slot].page].key);
 }
 
 /* Makes room for twice as many. false: no memory, nothing changed. */
@@ -95,7 +101,7 @@ struct classify *classify_new(struct arena *arena, uint64_t entries)
 static bool is_held(const struct classify *c, size_t at)
 {
     uint32_t slot = c->page[at].slot;
-    return slot < c->fresh && c->held[slot].page == at;
+    return slot < c->fresh && c->held[slot].key == c->page[at].key;
 }
 
 static enum miss_class class_of(const struct classify *c, size_t at)
@@ -120,12 +126,12 @@ static void unlink_held(struct classify *c, uint32_t slot)
     *(h->older == NIL ? &c->oldest : &c->held[h->older].newer) = h->newer;
 }
 
-static void link_newest(struct classify *c, uint32_t slot, uint32_t page)
+static void link_newest(struct classify *c, uint32_t slot)
 {
-    c->held[slot] = (struct held){.page = page, .newer = NIL, .older = c->newest};
+    c->held[slot].newer = NIL;
+    c->held[slot].older = c->newest;
     *(c->newest == NIL ? &c->oldest : &c->held[c->newest].newer) = slot;
     c->newest = slot;
-    c->page[page].slot = slot;
 }
 
 /* A place in the fully associative level, of the page used longest ago where it is full. */
@@ -163,18 +169,28 @@ static void use(struct classify *c, uint64_t key, size_t at)
         return;
     struct page *p = &c->page[at];
     p->dropped = false;
-    uint32_t slot = p->slot;
-    if (is_held(c, at))
-        unlink_held(c, slot);
-    else
-        slot = make_place(c);
-    link_newest(c, slot, (uint32_t)at);
+    if (is_held(c, at)) {
+        unlink_held(c, p->slot);
+    } else {
+        p->slot = make_place(c);
+        c->held[p->slot].key = key;
+    }
+    link_newest(c, p->slot);
+    *hint_of(c, key) = p->slot;
 }
 
+/* A page that is held was not dropped, so only the order changes. */
 void classify_use(struct classify *c, uint64_t key)
 {
-    if (c->newest == NIL || c->page[c->held[c->newest].page].key != key)
+    if (c->newest != NIL && c->held[c->newest].key == key)
+        return;
+    uint32_t slot = *hint_of(c, key);
+    if (slot < c->fresh && c->held[slot].key == key) {
+        unlink_held(c, slot);
+        link_newest(c, slot);
+    } else {
         use(c, key, find(c, key));
+    }
 }
 
 enum miss_class classify_fill(struct classify *c, uint64_t key)
@@ -195,7 +211,7 @@ void classify_drop(struct classify *c, uint64_t key)
     if (!is_held(c, at))
         return;
     unlink_held(c, p->slot);
-    c->held[p->slot].page = NIL;
+    c->held[p->slot].key = 0;
     c->held[p->slot].older = c->free;
     c->free = p->slot;
 }

@@ -486,6 +486,8 @@ static INLINE struct batch touch_lru(struct mmu *m, const va_t *va, size_t n, en
         uint32_t set = set_of(&t1, key, shape.pow2);
         size_t slot = (size_t)set * shape.stride1;
         int way = way_of(&t1, slot, key, shape.stride1);
+        if (shape.classes && i + AHEAD < n)
+            miss_prefetch(m, va[i + AHEAD], space, true, c1, c2);
         if (way != TLB_NONE) {
             if (UNLIKELY(!rights_allow(rights, data_flags(t1.entry[slot + (size_t)way].data))))
                 break;
@@ -493,8 +495,8 @@ static INLINE struct batch touch_lru(struct mmu *m, const va_t *va, size_t n, en
             if (shape.classes)
                 classify_use(c1, t1.entry[slot + (size_t)way].key);
         } else {
-            if (i + AHEAD < n)
-                miss_prefetch(m, va[i + AHEAD], space, shape.classes, c1, c2);
+            if (!shape.classes && i + AHEAD < n)
+                miss_prefetch(m, va[i + AHEAD], space, false, c1, c2);
             uint32_t set2 = set_of(&t2, key, shape.pow2);
             size_t slot2 = (size_t)set2 * shape.stride2;
             int way2 = way_of(&t2, slot2, key, shape.stride2);

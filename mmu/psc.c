@@ -85,7 +85,7 @@ void psc_add(struct psc *psc, struct env *env, va_t va, uint64_t space, unsigned
 
 void psc_fill(struct psc *psc, struct env *env, const struct walk *w, uint64_t space)
 {
-    for (unsigned i = 0; i + 1 < w->steps; i++) {
+    for (unsigned i = 0; psc->any && i + 1 < w->steps; i++) {
         unsigned level = w->step[i].level;
         uint32_t set, way;
         if (!psc_where(&psc->level[level], psc_key(w->va, level, space), &set, &way))
