@@ -7,7 +7,7 @@
  */
 #include "mmu/front.h"
 
-#include "mmu/core.h"
+#include "mmu/levels.h"
 #include "sim/base/check.h"
 
 #include <string.h>
@@ -169,20 +169,46 @@ struct found {
     struct tlb_entry entry;
 };
 
+/* true: there is an entry of this size, whether it allows the access or not. */
+static INLINE bool look_for(struct mmu *m, va_t va, enum access how, struct tlb *t,
+                            enum size_code size, struct found *f)
+{
+    uint64_t key = key_make(va, size, mmu_space(m));
+    f->set = tlb_set(t, key);
+    int way = tlb_find(t, f->set, key);
+    if (way == TLB_NONE)
+        return false;
+    f->way = (uint32_t)way;
+    f->entry = t->entry[tlb_slot(t, f->set, f->way)];
+    if (rights_allow(front_rights(m, how), data_flags(f->entry.data)))
+        f->tlb = t;
+    return true;
+}
+
+/* As in levels.c, of several entries for one address the smallest answers. */
+static __attribute__((noinline)) void look_larger(struct mmu *m, va_t va, enum access how,
+                                                  struct found *f)
+{
+    for (enum size_code size = SIZE_4K + 1; size < SIZE_CODES; size++) {
+        struct tlb *t = &m->tlb[levels_array(m, f->level, size)];
+        if (t->held[size] && look_for(m, va, how, t, size, f))
+            return;
+    }
+}
+
 static INLINE struct found look(struct mmu *m, va_t va, enum access how)
 {
     struct found f = {.level = mmu_first(m, how)};
-    struct tlb *t = &m->tlb[f.level];
-    uint64_t key = key_make(va, SIZE_4K, mmu_space(m));
-    f.set = tlb_set(t, key);
-    int way = tlb_find(t, f.set, key);
-    if (way == TLB_NONE)
-        return f;
-    f.way = (uint32_t)way;
-    f.entry = t->entry[tlb_slot(t, f.set, f.way)];
-    if (rights_allow(front_rights(m, how), data_flags(f.entry.data)))
-        f.tlb = t;
+    if (!look_for(m, va, how, &m->tlb[f.level], SIZE_4K, &f))
+        look_larger(m, va, how, &f);
     return f;
+}
+
+/* The frame of va's 4 KiB: an entry has the first one that it maps. */
+static INLINE pfn_t found_pfn(const struct found *f, va_t va)
+{
+    uint64_t pages = size_pages(key_size(f->entry.key));
+    return data_pfn(f->entry.data) + (va >> PAGE_SHIFT & (pages - 1));
 }
 
 /* It is the newest of its set now. */
@@ -238,11 +264,12 @@ bool front_access(struct mmu *m, va_t va, uint8_t *buf, size_t n, enum access ho
     use(m, &f);
     count_hits(m, f.level, 1);
     count_accesses(m, 1, how, n);
-    uint8_t *bytes = buf ? frame_bytes(m, data_pfn(f.entry.data), how == ACCESS_WRITE) : NULL;
-    if (bytes && how != ACCESS_FETCH)
+    uint8_t *bytes = buf ? frame_bytes(m, found_pfn(&f, va), how == ACCESS_WRITE) : NULL;
+    bool small = key_size(f.entry.key) == SIZE_4K;
+    if (bytes && how != ACCESS_FETCH && small)
         take_note(m, va >> PAGE_SHIFT, &f, bytes, how);
     else if (f.level == TLB_L1D)
-        make_last(&m->front.hot, va >> PAGE_SHIFT, NULL);
+        make_last(&m->front.hot, small ? va >> PAGE_SHIFT : f.set, NULL);
     if (buf)
         copy(bytes ? bytes + (va & PAGE_MASK) : NULL, buf, n, how);
     return true;

@@ -19,7 +19,7 @@ struct place {
 
 /* ---- arrays of a level ---- */
 
-static unsigned array_for(const struct mmu *m, unsigned level, enum size_code size)
+unsigned levels_array(const struct mmu *m, unsigned level, enum size_code size)
 {
     unsigned further = size < SIZE_2M ? 0 : size == SIZE_2M ? 1 : 2;
     unsigned array = level + TLB_LEVELS * further;
@@ -73,7 +73,7 @@ static bool level_find(const struct mmu *m, unsigned level, va_t va, struct plac
 {
     uint64_t space = mmu_space(m);
     for (enum size_code size = SIZE_4K; size < SIZE_CODES; size++) {
-        at->array = array_for(m, level, size);
+        at->array = levels_array(m, level, size);
         const struct tlb *t = &m->tlb[at->array];
         if (!t->held[size])
             continue;
@@ -123,7 +123,7 @@ static void level_miss(struct mmu *m, unsigned level, va_t va)
 {
     struct tlb_counters *count = &m->count.tlb[level];
     uint64_t key = missed_key(m, level, va);
-    unsigned array = array_for(m, level, key_size(key));
+    unsigned array = levels_array(m, level, key_size(key));
     enum miss_class class = MISS_CLASSES;
     if (m->classify[level])
         count->by_class[class = classify_miss(m->classify[level], key)]++;
@@ -147,7 +147,7 @@ static bool level_lookup(struct mmu *m, unsigned level, va_t va, struct place *a
 static void level_put(struct mmu *m, unsigned level, uint64_t key, uint64_t data,
                       struct tlb_entry *victim)
 {
-    unsigned array = array_for(m, level, key_size(key));
+    unsigned array = levels_array(m, level, key_size(key));
     struct tlb *t = &m->tlb[array];
     uint32_t set = tlb_set(t, key);
     uint32_t way = tlb_put(t, &m->env->rng, set, key, data, victim);
@@ -240,7 +240,7 @@ static void second_take(struct mmu *m, const struct place *at)
 
 static void second_victim(struct mmu *m, unsigned second, const struct tlb_entry *victim)
 {
-    struct place at = {.array = array_for(m, second, key_size(victim->key))};
+    struct place at = {.array = levels_array(m, second, key_size(victim->key))};
     const struct tlb *t = &m->tlb[at.array];
     at.set = tlb_set(t, victim->key);
     for (at.way = 0; at.way < t->config.ways; at.way++) {

@@ -25,6 +25,8 @@ static inline struct scope scope_vpid(const struct mmu *m)
 /* In what follows data is that of the page, as tlb.h lays it out: its first frame, whatever piece
  * of it a level holds. */
 
+/* The array in which a level holds entries of this size. */
+unsigned levels_array(const struct mmu *, unsigned level, enum size_code);
 /* From either level of TLB; a hit in the second fills the first. */
 bool levels_lookup(struct mmu *, va_t, enum access, uint64_t *data);
 /* Puts what a walk found where the configuration says. */

@@ -602,6 +602,33 @@ static void newest_of_set(const struct world *w, va_t page)
     }
 }
 
+/* A larger page is in a set by its own number; a hit there makes it the last of that set. */
+START_TEST(a_larger_page_is_the_last_of_its_own_set)
+{
+    struct world w;
+    struct mmu_config config = world_config();
+    struct tlb_line line;
+    struct mmu_fault fault;
+    va_t small = BASE + PAGE_SIZE, large = LARGE + 2 * MIB;
+    uint64_t word;
+    config.tlb[TLB_L1D] = (struct tlb_config){2, 2, REPL_LRU, 1};
+    world_open(&w, &config, RAM_BYTES);
+    ck_assert(large / PAGE_SIZE % 2 == 0 && large / (2 * MIB) % 2 == small / PAGE_SIZE % 2);
+    world_map(&w, small, 1, 300, PTE_A);
+    world_map(&w, large, 2, 512, PTE_A);
+    for (unsigned i = 0; i < 2; i++)
+        ck_assert(mmu_access(w.mmu, large, &word, sizeof(word), ACCESS_READ, &fault));
+    open_short_way(&w, small);
+    ck_assert(mmu_access(w.mmu, large, &word, sizeof(word), ACCESS_READ, &fault));
+    ck_assert(hot_load64(mmu_hot(w.mmu), small, &word)); /* a hit: now it is the last again */
+    for (uint32_t way = 0; way < 2; way++) {
+        mmu_tlb_line(w.mmu, TLB_L1D, 1, way, &line);
+        ck_assert_uint_eq(line.rank, line.vpn == small >> PAGE_SHIFT ? 1 : 0);
+    }
+    world_close(&w);
+}
+END_TEST
+
 START_TEST(the_short_way_is_closed_when_it_must_be)
 {
     struct world w;
@@ -686,7 +713,8 @@ START_TEST(batches_set_a_and_d_wherever_they_are_clear)
 }
 END_TEST
 
-TEST_MAIN("front", all_ways_of_running_give_the_same_machine, long_batches_are_exact,
+TEST_MAIN("front", a_larger_page_is_the_last_of_its_own_set,
+          all_ways_of_running_give_the_same_machine, long_batches_are_exact,
           a_stale_paging_structure_cache_answers_batches, classes_know_larger_pages_in_batches,
           pieces_become_whole_in_batches, a_snapshot_is_not_written_through_old_pointers,
           the_short_way_is_closed_when_it_must_be, batches_set_a_and_d_wherever_they_are_clear)

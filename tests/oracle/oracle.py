@@ -108,7 +108,7 @@ def put_header(ram, levels, count, first):
 # ---- drawing a case ----
 
 class Taken(Exception):
-    """Another case has this entry already: draw again."""
+    """Something else has this entry already: draw again."""
 
 
 class Case:
@@ -118,6 +118,7 @@ class Case:
         self.levels = levels
         self.cr3 = rng.choice(ROOTS[levels])
         self.slots = {}
+        self.places = {}  # pa: the level and the addresses that the entry is for
         self.tables = {}
         self.draw_registers(rng)
 
@@ -197,6 +198,9 @@ class Batch:
         for level in range(case.levels, leaf_level - 1, -1):
             index = va >> 12 + 9 * (level - 1) & 511
             pa = self.table(case, level, va) + 8 * index
+            place = level, va >> 12 + 9 * (level - 1)
+            if case.places.setdefault(pa, place) != place:
+                raise Taken  # the case has the same table twice, and the same entry of it
             if pa in case.slots:
                 if level == leaf_level or case.slots[pa][1]:
                     return  # the page is mapped already, or the walk ends here
