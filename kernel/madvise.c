@@ -108,7 +108,7 @@ static int64_t advise_remove(struct kernel *k, const struct area *a, va_t start,
     for (size_t i = 0; i < k->process_count && first < last; i++)
         object_unmap(k, k->process[i], object, first, last);
     if (first < last)
-        object_punch(object, first, last - first);
+        object_punch(object, first, last);
     return 0;
 }
 
@@ -118,12 +118,13 @@ static void page_out_shared(struct kernel *k, struct process *p, const struct ar
 {
     pfn_t table;
     pte_t entry = pgtable_get(k, p, va, &table);
+    uint64_t index = a->pgoff + ((va - a->start) >> PAGE_SHIFT);
     const struct frame *frame = frames_at(k->frames, pte_pfn(entry));
     if (!pte_held(entry) || frame->refs > 1)
         return;
     pgtable_zap(k, p, va, va + PAGE_SIZE, ZAP_KEEP_GUARDS);
     if (!frame->dirty)
-        object_punch(a->object, a->pgoff + ((va - a->start) >> PAGE_SHIFT), 1);
+        object_punch(a->object, index, index + 1);
 }
 
 /* Without swap, pages that were written stay. */

@@ -1,4 +1,4 @@
-/* object.c: pages of shared memory by number, in a tree as deep as the object is long. */
+/* object.c: pages of shared memory, or of a file, by number. */
 #include "kernel/object.h"
 
 #include "kernel/pgtable.h"
@@ -6,19 +6,9 @@
 #include "sim/base/arena.h"
 #include "sim/base/check.h"
 
-#define NODE_SHIFT 6u
-#define NODE_SLOTS 64u
-
-/* Inner nodes hold nodes; the lowest level holds frame numbers plus one, so that 0 is nothing, or
- * with the highest bit set the swap slots of pages that have no frame. */
+/* The tree holds frame numbers plus one, so that 0 is nothing, or with the highest bit set the swap
+ * slots of pages that have no frame. */
 #define IN_SWAP ((uint64_t)1 << 63)
-
-struct node {
-    union {
-        struct node *node;
-        uint64_t frame;
-    } slot[NODE_SLOTS];
-};
 
 struct object *object_new(struct kernel *k, uint64_t pages)
 {
@@ -29,9 +19,6 @@ struct object *object_new(struct kernel *k, uint64_t pages)
     o->refs = 1;
     o->pages = pages;
     o->kernel = k;
-    o->height = 1;
-    while (o->height * NODE_SHIFT < 64 && (pages - 1) >> o->height * NODE_SHIFT)
-        o->height++;
     return o;
 }
 
@@ -44,11 +31,6 @@ void object_charge(struct object *o)
 void object_hold(struct object *o)
 {
     o->refs++;
-}
-
-static unsigned slot_of(uint64_t index, unsigned level)
-{
-    return (unsigned)(index >> level * NODE_SHIFT) & (NODE_SLOTS - 1);
 }
 
 static void slot_drop(struct object *o, uint32_t slot)
@@ -72,49 +54,27 @@ static void page_drop(struct object *o, uint64_t held)
         frame_put(o->kernel, held - 1);
 }
 
-static void node_free(struct object *o, struct node *node, unsigned level)
-{
-    if (!node)
-        return;
-    for (unsigned i = 0; i < NODE_SLOTS; i++) {
-        if (level > 0)
-            node_free(o, node->slot[i].node, level - 1);
-        else if (node->slot[i].frame)
-            page_drop(o, node->slot[i].frame);
-    }
-    arena_free(o->kernel->env->arena, node, sizeof(*node));
-}
-
 void object_put(struct object *o)
 {
     if (!o || --o->refs)
         return;
     if (o->charged)
         o->kernel->shared_charged -= o->pages;
-    node_free(o, o->root, o->height - 1);
+    object_punch(o, 0, UINT64_MAX);
+    radix_free(o->kernel->env->arena, &o->tree);
     arena_free(o->kernel->env->arena, o, sizeof(*o));
 }
 
 /* The slot of page index, or NULL where its node is missing (and make is false, or no memory). */
 static uint64_t *slot_find(struct object *o, uint64_t index, bool make)
 {
-    struct node **at = &o->root;
-    for (unsigned level = o->height; level-- > 0;) {
-        if (!*at && make)
-            *at = arena_alloc(o->kernel->env->arena, sizeof(struct node));
-        if (!*at)
-            return NULL;
-        if (level == 0)
-            return &(*at)->slot[slot_of(index, 0)].frame;
-        at = &(*at)->slot[slot_of(index, level)].node;
-    }
-    return NULL;
+    return radix_slot(o->kernel->env->arena, &o->tree, index, make);
 }
 
-pfn_t object_get(struct object *o, uint64_t index)
+pfn_t object_get(const struct object *o, uint64_t index)
 {
-    const uint64_t *slot = slot_find(o, index, false);
-    return slot && *slot && !(*slot & IN_SWAP) ? *slot - 1 : PFN_NONE;
+    uint64_t held = radix_get(&o->tree, index);
+    return held && !(held & IN_SWAP) ? held - 1 : PFN_NONE;
 }
 
 static void hold_frame(struct object *o, uint64_t index, uint64_t *slot, pfn_t pfn)
@@ -137,12 +97,12 @@ bool object_set(struct object *o, uint64_t index, pfn_t pfn)
     return true;
 }
 
-bool object_slot(struct object *o, uint64_t index, uint32_t *to)
+bool object_slot(const struct object *o, uint64_t index, uint32_t *to)
 {
-    const uint64_t *slot = slot_find(o, index, false);
-    if (!slot || !(*slot & IN_SWAP))
+    uint64_t held = radix_get(&o->tree, index);
+    if (!(held & IN_SWAP))
         return false;
-    *to = (uint32_t)*slot;
+    *to = (uint32_t)held;
     return true;
 }
 
@@ -175,14 +135,11 @@ void object_unmap(struct kernel *k, struct process *p, const struct object *o, u
     }
 }
 
-void object_punch(struct object *o, uint64_t index, uint64_t n)
+void object_punch(struct object *o, uint64_t first, uint64_t last)
 {
-    for (uint64_t i = index; i < index + n; i++) {
-        uint64_t *slot = slot_find(o, i, false);
-        if (!slot || !*slot)
-            continue;
-        uint64_t held = *slot;
-        *slot = 0;
+    uint64_t held;
+    for (uint64_t i = first; (held = radix_next(&o->tree, &i)) && i < last; i++) {
+        *slot_find(o, i, false) = 0;
         page_drop(o, held);
     }
 }

@@ -1,24 +1,25 @@
-/* object.h: a shared memory object: what shared anonymous mappings show (Linux: mm/shmem.c).
+/* object.h: memory that belongs to no process: what shared anonymous mappings show (Linux:
+ * mm/shmem.c), and the cached pages of a file (struct address_space).
  *
  * Its pages belong to the object, not to an area or a process: they stay when a page table forgets
- * them, and go with the last area that shows the object. They hang in a tree of 64-way nodes, as
- * deep as the object is long, so that a huge object costs nothing until it is used.
+ * them. Shared memory goes with the last area that shows it; a file keeps its object for ever.
  */
 #ifndef MEMWALK_KERNEL_OBJECT_H
 #define MEMWALK_KERNEL_OBJECT_H
 
 #include "kernel/kernel.h"
+#include "kernel/radix.h"
 
-struct node;
+struct inode;
 
 struct object {
-    uint64_t number; /* its inode */
-    uint32_t refs;   /* areas that show it */
-    uint64_t pages;  /* its length */
-    bool charged;    /* its pages count against overcommit */
-    uint64_t count;  /* pages that it holds now, in memory or in swap */
-    unsigned height; /* levels of nodes */
-    struct node *root;
+    uint64_t number;     /* its inode */
+    uint32_t refs;       /* areas that show it; a file counts as one more */
+    uint64_t pages;      /* its length */
+    bool charged;        /* its pages count against overcommit */
+    uint64_t count;      /* pages that it holds now, in memory or in swap */
+    struct inode *inode; /* the file whose pages it caches; NULL: shared memory */
+    struct radix tree;
     struct kernel *kernel;
 };
 
@@ -30,11 +31,11 @@ void object_hold(struct object *);
 /* Gives one count back; the last one frees its pages. NULL is allowed. */
 void object_put(struct object *);
 /* The frame of page index, PFN_NONE where it holds none. */
-pfn_t object_get(struct object *, uint64_t index);
+pfn_t object_get(const struct object *, uint64_t index);
 /* Makes pfn page index. false: no memory. */
 bool object_set(struct object *, uint64_t index, pfn_t);
 /* The swap slot that holds page index; false: none. */
-bool object_slot(struct object *, uint64_t index, uint32_t *slot);
+bool object_slot(const struct object *, uint64_t index, uint32_t *slot);
 /* Page index, which no entry maps, lies in the slot from now on. */
 void object_swap_out(struct object *, uint64_t index, uint32_t slot);
 /* Page index is in memory again. */
@@ -42,7 +43,7 @@ void object_swap_in(struct object *, uint64_t index, pfn_t);
 /* Makes p's page tables forget pages [first, last) of the object. */
 void object_unmap(struct kernel *, struct process *p, const struct object *, uint64_t first,
                   uint64_t last);
-/* Frees pages [index, index + n), which no page table maps. */
-void object_punch(struct object *, uint64_t index, uint64_t n);
+/* Frees pages [first, last), which no page table maps. */
+void object_punch(struct object *, uint64_t first, uint64_t last);
 
 #endif

@@ -24,7 +24,6 @@ static void count_page(struct kernel *k, struct process *p, pfn_t pfn, va_t va, 
     frame->refs += (uint32_t)sign;
     if (p && !pfn_is_zero(k, pfn)) {
         p->resident += (uint64_t)(int64_t)sign;
-        p->shared += frame->use == FRAME_SHARED ? (uint64_t)(int64_t)sign : 0;
         p->resident_peak = max_u64(p->resident_peak, p->resident);
         p->shared += frame->use == FRAME_SHARED ? (uint64_t)(int64_t)sign : 0;
         if (sign < 0)
