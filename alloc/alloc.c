@@ -54,6 +54,7 @@ const char *const misuse_name[MISUSE_KINDS] = {
     [MISUSE_UNDERFLOW] = "underflow before the block",
     [MISUSE_REALLOC] = "realloc of a dead block",
     [MISUSE_ALIGNMENT] = "wrong alignment",
+    [MISUSE_BUS] = "beyond the end of the file",
     [MISUSE_ENDLESS] = "endless loop",
 };
 

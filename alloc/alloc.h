@@ -93,6 +93,7 @@ enum misuse {
     MISUSE_UNDERFLOW, /* the trace works before the block's start: in its header or neighbour */
     MISUSE_REALLOC,   /* realloc of a block that is gone */
     MISUSE_ALIGNMENT, /* an alignment that is no power of two, or too small for the call */
+    MISUSE_BUS,       /* the program got SIGBUS: it went beyond the end of a file */
     MISUSE_ENDLESS, /* the allocator follows a list that goes in a circle: it would never return */
     MISUSE_KINDS
 };

@@ -79,6 +79,7 @@ int64_t sys_fork(struct kernel *k, struct process *p, const uint64_t arg[6])
     child->brk = p->brk;
     child->stack_top = p->stack_top;
     memcpy(child->limit, p->limit, sizeof(child->limit));
+    memcpy(child->fd, p->fd, sizeof(child->fd));
     child->pkeys = p->pkeys;
     child->pkru = mmu_regs(k->cpus[k->env->cpu].mmu)->pkru;
     result = fork_memory(k, p, child);

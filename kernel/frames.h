@@ -20,16 +20,18 @@
 
 /* What is known of a frame (Linux: struct page). */
 struct frame {
-    va_t va;       /* the page it backs, or the first address that the table maps */
-    uint32_t refs; /* entries that map it */
-    uint16_t pid;  /* owner, 0: the kernel */
-    uint16_t used; /* of a table: entries that are not 0 */
-    uint8_t use;   /* enum frame_use */
-    uint8_t level; /* of a table */
-    bool alone;    /* of an anonymous page: never shared since it was made or last copied */
-    bool dirty;    /* of a shared page: it was written, as an entry that is gone said */
-    bool cached;   /* also held by a shared memory object */
-    bool lazy;     /* MADV_FREE: worth nothing unless it is written again */
+    va_t va;        /* the page it backs, or the first address that the table maps */
+    uint32_t refs;  /* entries that map it */
+    uint16_t pid;   /* owner, 0: the kernel */
+    uint16_t used;  /* of a table: entries that are not 0 */
+    uint8_t use;    /* enum frame_use */
+    uint8_t level;  /* of a table */
+    bool alone;     /* of an anonymous page: never shared since it was made or last copied */
+    bool dirty;     /* of a shared page: it was written, as an entry that is gone said; of a file's
+                     * page: the disk does not have it yet (PG_dirty) */
+    bool cached;    /* also held by a shared memory object or a file */
+    bool readahead; /* of a file's page: whoever meets it reads the next window (PG_readahead) */
+    bool lazy;      /* MADV_FREE: worth nothing unless it is written again */
     bool joined;   /* one of 512 that were taken together and not split up since (Linux: a folio) */
     bool head;     /* the first of 512 frames that are to be given back together */
     bool spare;    /* of a table: empty, kept for the splitting of a huge page */

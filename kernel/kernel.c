@@ -2,6 +2,7 @@
  */
 #include "kernel/kernel.h"
 
+#include "kernel/file.h"
 #include "kernel/pgtable.h"
 #include "kernel/process.h"
 #include "kernel/reclaim.h"
@@ -24,14 +25,14 @@ const char *const thp_mode_name[THP_MODES] = {
 
 const char *const frame_use_name[FRAME_USES] = {
     [FRAME_FREE] = "free", [FRAME_RESERVED] = "reserved", [FRAME_TABLE] = "table",
-    [FRAME_ANON] = "anon", [FRAME_SHARED] = "shared",
+    [FRAME_ANON] = "anon", [FRAME_SHARED] = "shared",     [FRAME_FILE] = "file",
 };
 
 /* ---- frames ---- */
 
 static bool holds_data(enum frame_use use)
 {
-    return use == FRAME_ANON || use == FRAME_SHARED;
+    return use == FRAME_ANON || use == FRAME_SHARED || use == FRAME_FILE;
 }
 
 static void count_taken(struct kernel *k, enum frame_use use, uint64_t frames)
@@ -249,7 +250,9 @@ static void page_look(const struct kernel *k, pfn_t pfn, pte_t entry, struct pag
     *seen = (struct page_seen){.info.kind = PAGE_KIND_GUARD, .pfn = pfn};
     if (!pte_held(entry))
         return;
-    seen->info.kind = frame->use == FRAME_SHARED ? PAGE_KIND_SHARED : PAGE_KIND_ANON;
+    seen->info.kind = frame->use == FRAME_SHARED ? PAGE_KIND_SHARED
+                      : frame->use == FRAME_FILE ? PAGE_KIND_FILE
+                                                 : PAGE_KIND_ANON;
     seen->info.exclusive = frame->refs == 1;
     if (pfn_is_zero(k, pfn))
         seen->info = (struct page_info){.kind = PAGE_KIND_ZERO};
@@ -294,7 +297,7 @@ static void area_use(const struct kernel *k, const struct process *p, const stru
     struct page_seen seen;
     *usage = (struct area_usage){.flags = a->flags};
     for (va_t va = a->start; page_next(k, p, &va, a->end, &seen); va += PAGE_SIZE) {
-        if (seen.info.kind != PAGE_KIND_ANON && seen.info.kind != PAGE_KIND_SHARED)
+        if (seen.info.kind == PAGE_KIND_ZERO || seen.info.kind == PAGE_KIND_GUARD)
             continue;
         usage->resident++;
         usage->anon += seen.info.kind == PAGE_KIND_ANON;
@@ -400,6 +403,8 @@ void kernel_memory(const struct kernel *k, struct memory_info *info)
         .free = k->frames->free,
         .anon = k->frames_of[FRAME_ANON],
         .shared = k->frames_of[FRAME_SHARED],
+        .files = k->frames_of[FRAME_FILE],
+        .dirty = k->dirty,
         .tables = k->frames_of[FRAME_TABLE],
         .limit = k->reclaim.limit,
         .mark_min = k->reclaim.min,
@@ -515,14 +520,16 @@ static bool page_check(struct census *c, va_t va, pfn_t pfn, pte_t entry)
         (entry & PTE_P) != (allowed & PTE_P) || !(entry & PTE_US))
         WRONG(c, "pid %u: page %#llx: entry %#llx against the area's rights %#x", c->p->pid,
               (ull)va, (ull)entry, a->flags & VM_ACCESS);
-    if (!frame ||
-        (frame->use != FRAME_ANON && frame->use != FRAME_SHARED && !pfn_is_zero(c->k, pfn)))
+    if (!frame || (!holds_data(frame->use) && !pfn_is_zero(c->k, pfn)))
         WRONG(c, "pid %u: page %#llx: frame %#llx is not a page's", c->p->pid, (ull)va, (ull)pfn);
     if (pfn_is_zero(c->k, pfn) && (entry & PTE_RW))
         WRONG(c, "pid %u: page %#llx: the zero frame may be written", c->p->pid, (ull)va);
     if (frame->alone && (frame->refs != 1 || frame->pid != c->p->pid || frame->va != va))
         WRONG(c, "frame %#llx: says %u %#llx, mapped by pid %u at %#llx", (ull)pfn, frame->pid,
               (ull)frame->va, c->p->pid, (ull)va);
+    if (frame->use == FRAME_FILE && (entry & PTE_RW) && (!frame->dirty || !(a->flags & VM_SHARED)))
+        WRONG(c, "pid %u: page %#llx: a clean or private page of a file may be written", c->p->pid,
+              (ull)va);
     c->resident += !pfn_is_zero(c->k, pfn);
     if (!pfn_is_zero(c->k, pfn) && !mapped_back(c, frame, va))
         WRONG(c, "frame %#llx: the reverse map does not know page %#llx of pid %u", (ull)pfn,
@@ -609,7 +616,7 @@ static bool areas_check(struct census *c)
             a->end > TASK_SIZE)
             WRONG(c, "pid %u: area %#llx-%#llx is out of order", c->p->pid, (ull)a->start,
                   (ull)a->end);
-        if (!(a->flags & VM_SHARED) != !a->object)
+        if (!(a->flags & VM_SHARED) != !a->object && !area_inode(a))
             WRONG(c, "pid %u: area %#llx: shared without an object", c->p->pid, (ull)a->start);
         end = a->end;
         pages += area_pages(a);
@@ -653,7 +660,7 @@ static bool refs_check(struct census *c)
         refs += frame->refs;
         mix += frame->refs * mix_of(pfn);
         bool root = frame->use == FRAME_TABLE && frame->level == pt_levels(c->k);
-        c->pages += frame->use == FRAME_ANON || frame->use == FRAME_SHARED;
+        c->pages += holds_data(frame->use);
         if (frame->use > FRAME_RESERVED && !frame->refs && !frame->cached && !frame->slot &&
             !root && !frame->spare)
             WRONG(c, "frame %#llx (%s) is lost: nothing maps it", (ull)pfn,
@@ -678,7 +685,7 @@ bool kernel_check(const struct kernel *k, char *why, size_t size)
         if (!process_check(&c))
             return false;
     }
-    if (!refs_check(&c) || !swap_check(k, why, size))
+    if (!refs_check(&c) || !swap_check(k, why, size) || !files_check(k, why, size))
         return false;
     if (c.pages != k->counters.frames_data)
         WRONG(&c, "%llu frames hold pages, counted %llu", (ull)c.pages,

@@ -82,6 +82,12 @@ struct kernel_config {
     uint64_t min_free;       /* vm.min_free_kbytes, in bytes; 0: as Linux computes it */
     uint32_t swap_read_cycles, swap_write_cycles;
     uint32_t scan_cycles; /* reclaim looks at one page */
+    /* Files. */
+    uint32_t readahead;           /* pages of a read-ahead window (read_ahead_kb); 0: none */
+    uint32_t dirty_background;    /* vm.dirty_background_ratio, percent */
+    uint32_t dirty_limit;         /* vm.dirty_ratio, percent */
+    uint32_t disk_request_cycles; /* one read or write of neighbouring pages */
+    uint32_t disk_page_cycles;    /* and for each page of it */
     /* Costs. */
     uint32_t syscall_cycles;         /* entry and exit */
     uint32_t fault_cycles;           /* entry, area lookup and exit of a page fault */
@@ -208,6 +214,7 @@ enum frame_use {
     FRAME_TABLE,    /* a page table of a process or of the kernel half */
     FRAME_ANON,     /* private memory of a process */
     FRAME_SHARED,   /* a page of a shared memory object */
+    FRAME_FILE,     /* a page of a file: the page cache. va is its place in the file, pid 0 */
     FRAME_USES
 };
 extern const char *const frame_use_name[FRAME_USES];
@@ -277,9 +284,16 @@ struct kernel_counters {
     /* Reclaim: runs and pages freed by reason; pages whose A bit was looked at; evicted in all, of
      * them without a write; dropped because MADV_FREE had given them up. */
     uint64_t reclaim_runs[RECLAIM_WHYS], pages_freed_by[RECLAIM_WHYS];
+    uint64_t pages_scanned_by[RECLAIM_WHYS];
     uint64_t pages_scanned, pages_evicted, pages_clean, pages_dropped;
-    uint64_t swap_reads, swap_writes;    /* transfers of the device */
-    uint64_t refaults, refault_distance; /* pages read in again; sum of evictions in between */
+    uint64_t swap_reads, swap_writes;         /* transfers of the device */
+    uint64_t refaults, refault_distance;      /* pages read in again; sum of evictions in between */
+    uint64_t file_reads, file_writes;         /* pages from and to the disk */
+    uint64_t file_requests;                   /* in so many transfers */
+    uint64_t file_waits;                      /* of these reads, those that a program waited for */
+    uint64_t file_dirtied;                    /* clean pages that were written */
+    uint64_t writeback_runs, writeback_waits; /* by the flusher; by the program itself */
+    cycles_t cycles_writeback;                /* in the background */
     cycles_t cycles_syscall, cycles_fault, cycles_switch;
     cycles_t cycles_reclaim; /* in the background */
 };
@@ -320,6 +334,7 @@ unsigned kernel_unusable_index(const struct kernel *, unsigned order);
 struct memory_info {
     uint64_t frames, reserved, free;
     uint64_t anon, shared; /* frames of programs */
+    uint64_t files, dirty; /* frames of files; of these, those that the disk does not have */
     uint64_t tables;       /* frames of page tables, the kernel's own included */
     uint64_t limit;        /* reclaim.frames, 0: none */
     uint64_t mark_min, mark_low, mark_high;
@@ -360,7 +375,13 @@ struct area_usage {
 /* Of area number i of a process in address order; false beyond the last. */
 bool kernel_area_usage(const struct kernel *, uint16_t pid, size_t i, struct area_usage *);
 
-enum page_kind { PAGE_KIND_ANON, PAGE_KIND_SHARED, PAGE_KIND_ZERO, PAGE_KIND_GUARD };
+enum page_kind {
+    PAGE_KIND_ANON,
+    PAGE_KIND_SHARED,
+    PAGE_KIND_ZERO,
+    PAGE_KIND_GUARD,
+    PAGE_KIND_FILE,
+};
 
 /* What /proc/PID/pagemap tells of a page that has an entry. */
 struct page_info {
@@ -374,6 +395,23 @@ bool kernel_page(const struct kernel *, uint16_t pid, va_t *va, va_t end, struct
 /* Pages of a process that are part of huge pages and hold only zeroes: what its huge pages waste.
  */
 uint64_t kernel_huge_waste(const struct kernel *, uint16_t pid);
+
+/* ---- files ---- */
+
+#define FILES_MAX 16u
+
+/* A file "/data/fileNUMBER" of size bytes on the disk, number 1 to FILES_MAX; one that is there
+ * already stays as it is. Its first contents are lines of 16 bytes that name file, page and place.
+ * 0, -EINVAL or -ENOMEM. */
+int kernel_file(struct kernel *, uint64_t number, uint64_t size);
+struct file_info {
+    const char *name;
+    uint64_t size;          /* bytes */
+    uint64_t cached, dirty; /* pages */
+};
+bool kernel_file_info(const struct kernel *, uint64_t number, struct file_info *);
+/* The frame that caches the page, PFN_NONE: none. */
+pfn_t kernel_file_page(const struct kernel *, uint64_t number, uint64_t index);
 
 /* Registers as the process would have them: for walks through any process's tables. */
 bool kernel_regs(const struct kernel *, uint16_t pid, struct mmu_regs *);

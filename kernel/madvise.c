@@ -2,7 +2,7 @@
  * mincore.c). All three go area by area over a range that may have holes; they differ in what a
  * hole means.
  */
-#include "kernel/object.h"
+#include "kernel/file.h"
 #include "kernel/pgtable.h"
 #include "kernel/reclaim.h"
 #include "kernel/swap.h"
@@ -102,6 +102,8 @@ static int64_t advise_remove(struct kernel *k, const struct area *a, va_t start,
 {
     if (!a->object || (a->flags & VM_LOCKED))
         return -LX_EINVAL;
+    if (area_inode(a)) /* NOTE: no holes in files */
+        return (a->flags & VM_SHARED) && (a->flags & VM_WRITE) ? -LX_EOPNOTSUPP : -LX_EACCES;
     struct object *object = a->object;
     uint64_t first = a->pgoff + ((start - a->start) >> PAGE_SHIFT);
     uint64_t last = min_u64(first + ((end - start) >> PAGE_SHIFT), object->pages);
@@ -133,12 +135,21 @@ static void advise_page_out(struct kernel *k, struct process *p, const struct ar
 {
     if (!a->object)
         pgtable_drop_lazy(k, p, start, end);
-    if (!a->object || k->swap.slots) {
+    if (!a->object || k->swap.slots || area_inode(a)) {
         advise_each(k, p, start, end, reclaim_pageout);
         return;
     }
     for (va_t va = start; pgtable_next(k, p, &va, end) != PFN_NONE; va += PAGE_SIZE)
         page_out_shared(k, p, a, va);
+}
+
+/* A file's pages are read into the cache; nothing is mapped yet. Linux: madvise_willneed. */
+static int64_t advise_willneed(struct kernel *k, const struct area *a, va_t start, va_t end)
+{
+    uint64_t first = a->pgoff + ((start - a->start) >> PAGE_SHIFT);
+    filemap_willneed(k, area_inode(a), first,
+                     min_u64(first + ((end - start) >> PAGE_SHIFT), a->object->pages));
+    return 0;
 }
 
 /* Guards take the place of whatever is there. */
@@ -179,6 +190,8 @@ static int64_t advise_pages(struct kernel *k, struct process *p, struct area *a,
         advise_page_out(k, p, a, start, end);
         return 0;
     case LX_MADV_WILLNEED:
+        if (area_inode(a))
+            return advise_willneed(k, a, start, end);
         return advise_each(k, p, start, end, reclaim_willneed);
     case LX_MADV_GUARD_INSTALL:
         return advise_guard(k, p, a, start, end);

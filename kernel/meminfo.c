@@ -16,7 +16,7 @@ static void see_frame(struct frame_census *c, const struct frame *frame)
 {
     c->use[frame->use]++;
     c->mapped_anon += frame->use == FRAME_ANON && frame->refs;
-    c->mapped_shared += frame->use == FRAME_SHARED && frame->refs;
+    c->mapped_shared += (frame->use == FRAME_SHARED || frame->use == FRAME_FILE) && frame->refs;
 }
 
 static struct frame_census count_frames(const struct kernel *k)
@@ -57,8 +57,9 @@ static struct memory_sums sum_memory(const struct kernel *k)
     struct memory_sums s = {
         .total = k->frames->total - k->frames->reserved,
         .free = k->frames->free,
-        .available = k->frames->free,
-        .cached = c.use[FRAME_SHARED],
+        .available = k->frames->free + c.use[FRAME_FILE],
+        .cached = c.use[FRAME_SHARED] + c.use[FRAME_FILE],
+        .dirty = k->dirty,
         .anon = c.mapped_anon,
         .mapped = c.mapped_shared,
         .shmem = c.use[FRAME_SHARED],
@@ -161,10 +162,12 @@ void proc_vmstat(const struct kernel *k, struct proc_text *t)
         {"nr_dirty", s.dirty},
         {"nr_shmem", s.shmem},
         {"nr_anon_transparent_hugepages", s.huge / (HUGE_SIZE >> PAGE_SHIFT)},
+        {"nr_dirtied", c->file_dirtied},
+        {"nr_written", c->file_writes},
         {"nr_page_table_pages", s.tables},
         {"nr_swapcached", s.swap_cached},
-        {"pgpgin", KB(s.swap_in)},
-        {"pgpgout", KB(s.swap_out)},
+        {"pgpgin", KB(s.swap_in + c->file_reads)},
+        {"pgpgout", KB(s.swap_out + c->file_writes)},
         {"pswpin", s.swap_in},
         {"pswpout", s.swap_out},
         {"pgalloc_normal", c->frames_allocated},
@@ -172,6 +175,10 @@ void proc_vmstat(const struct kernel *k, struct proc_text *t)
         {"pgfault", c->faults_minor + c->faults_major},
         {"pgmajfault", c->faults_major},
         {"pgreuse", c->cow_reused},
+        {"pgsteal_kswapd", c->pages_freed_by[RECLAIM_KSWAPD]},
+        {"pgsteal_direct", c->pages_freed_by[RECLAIM_DIRECT] + c->pages_freed_by[RECLAIM_LIMIT]},
+        {"pgscan_kswapd", c->pages_scanned_by[RECLAIM_KSWAPD]},
+        {"pgscan_direct", c->pages_scanned_by[RECLAIM_DIRECT] + c->pages_scanned_by[RECLAIM_LIMIT]},
         {"oom_kill", c->oom_kills},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)

@@ -3,8 +3,8 @@
  */
 #include "kernel/pgtable.h"
 
+#include "kernel/file.h"
 #include "kernel/pkeys.h"
-
 #include "kernel/rmap.h"
 #include "kernel/swap.h"
 #include "kernel/thp.h"
@@ -26,6 +26,7 @@ static void count_page(struct kernel *k, struct process *p, pfn_t pfn, va_t va, 
         p->resident += (uint64_t)(int64_t)sign;
         p->resident_peak = max_u64(p->resident_peak, p->resident);
         p->shared += frame->use == FRAME_SHARED ? (uint64_t)(int64_t)sign : 0;
+        p->filed += frame->use == FRAME_FILE ? (uint64_t)(int64_t)sign : 0;
         if (sign < 0)
             rmap_remove(k->env, frame, p->pid, va);
         else if (!rmap_add(k->env, frame, p->pid, va))
@@ -65,8 +66,9 @@ static void count_entry(struct kernel *k, struct process *p, unsigned level, pte
                         int sign)
 {
     bool of_program = pte_held(entry) && (entry & PTE_US);
-    if (level == 1 && of_program && sign < 0 && (entry & PTE_D))
-        frames_at(k->frames, pte_pfn(entry))->dirty = true;
+    struct frame *frame = level == 1 && of_program ? frames_at(k->frames, pte_pfn(entry)) : NULL;
+    if (frame && sign < 0 && (entry & PTE_D) && frame->use != FRAME_FILE)
+        frame->dirty = true; /* a file's page was marked at the store (page_dirty) */
     if (level == 1 && of_program)
         count_page(k, p, pte_pfn(entry), va, sign);
     if (level == 1)
@@ -362,7 +364,7 @@ pte_t area_pte(const struct area *a, bool writable)
 bool frame_writable(const struct kernel *k, const struct area *a, pte_t entry)
 {
     if (a->flags & VM_SHARED)
-        return true;
+        return !area_inode(a) || (entry & PTE_D);
     return !pfn_is_zero(k, pte_pfn(entry)) && frames_at(k->frames, pte_pfn(entry))->alone;
 }
 

@@ -10,6 +10,14 @@
 
 #define OOM_REPORT_BYTES 4096u
 #define NAME_BYTES       16u /* as Linux's comm */
+#define FDS_MAX          16u /* descriptors of a process */
+#define FIRST_FD         3u  /* those before it are the terminal's */
+
+/* An open file. */
+struct descriptor {
+    uint8_t file; /* its number; 0: the descriptor is free */
+    bool read, write;
+};
 
 /* One process. Its address space is its areas and its tables. */
 struct process {
@@ -40,12 +48,14 @@ struct process {
     uint64_t cpumask;      /* CPUs that have it loaded */
     uint64_t swapped;      /* entries that name a swap slot */
     uint64_t shared;       /* of the resident pages: those of shared objects */
+    uint64_t filed;        /* and those of files */
     int16_t oom_score_adj; /* -1000 to 1000 */
     uint64_t huge;         /* entries that map 2 MiB, the huge page of zeroes too */
     uint64_t faults_minor, faults_major;
     uint64_t children_minor, children_major, children_peak; /* of those waited for */
     uint64_t switches; /* how often one of its threads began to run */
     struct tasks tasks;
+    struct descriptor fd[FDS_MAX];
 };
 
 /* The swap device (swap.h). */
@@ -65,6 +75,7 @@ struct reclaim {
     uint64_t limit;                /* pages that may be in memory; 0: any number */
     uint64_t min, low, high;       /* free frames: the watermarks */
     uint64_t failures;             /* runs in a row that freed nothing */
+    enum reclaim_why why;          /* of the run that is under way */
     uint64_t age;                  /* pages evicted so far */
     uint64_t position;             /* references so far */
     uint64_t last;                 /* mapping_t of the last one */
@@ -86,10 +97,12 @@ struct kernel {
     uint64_t frames_of[FRAME_USES]; /* frames in use, by use */
     struct swap swap;
     struct reclaim reclaim;
-    pfn_t root;             /* the kernel half alone: CR3 where no process runs */
-    uint64_t mappings_lost; /* entries that the reverse map had no memory for */
-    pfn_t zero;             /* the frame of zeroes that all untouched pages share when read */
-    pfn_t huge_zero;        /* the same of 2 MiB, for huge pages; PFN_NONE: nobody maps it */
+    struct inode *inode[FILES_MAX]; /* file number i + 1, NULL: there is none */
+    uint64_t dirty;                 /* pages of files that the disk does not have */
+    pfn_t root;                     /* the kernel half alone: CR3 where no process runs */
+    uint64_t mappings_lost;         /* entries that the reverse map had no memory for */
+    pfn_t zero;      /* the frame of zeroes that all untouched pages share when read */
+    pfn_t huge_zero; /* the same of 2 MiB, for huge pages; PFN_NONE: nobody maps it */
     struct process **process;
     size_t process_count, process_capacity;
     uint16_t next_pid;

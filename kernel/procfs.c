@@ -35,7 +35,7 @@ void maps_line(struct proc_text *t, const struct process *p, const struct area *
              a->flags & VM_WRITE ? 'w' : '-', a->flags & VM_EXEC ? 'x' : '-',
              a->flags & VM_SHARED ? 's' : 'p',
              (unsigned long long)(backed ? a->pgoff << PAGE_SHIFT : 0), file->major,
-             a->object ? 1 : file->minor,
+             a->object && !a->file ? 1 : file->minor,
              (unsigned long long)(a->object ? a->object->number : file->inode));
     const char *name = area_name(p, a);
     if (*name)

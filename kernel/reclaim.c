@@ -6,7 +6,7 @@
  */
 #include "kernel/reclaim.h"
 
-#include "kernel/object.h"
+#include "kernel/file.h"
 #include "kernel/pgtable.h"
 #include "kernel/policies.h"
 #include "kernel/rmap.h"
@@ -31,7 +31,7 @@ const char *const reclaim_why_name[RECLAIM_WHYS] = {
 /* Frames that hold pages of programs. */
 static bool of_page(enum frame_use use)
 {
-    return use == FRAME_ANON || use == FRAME_SHARED;
+    return use == FRAME_ANON || use == FRAME_SHARED || use == FRAME_FILE;
 }
 
 /* ---- start ---- */
@@ -209,6 +209,7 @@ static bool lens_accessed(void *ctx, uint32_t pfn, bool clear)
     if (!clear)
         return bits & PTE_A;
     k->counters.pages_scanned++;
+    k->counters.pages_scanned_by[k->reclaim.why]++;
     k->env->cycle += k->config.scan_cycles;
     clear_accessed(k, frame);
     EMIT(k->env, reclaim_look, .pfn = pfn, .va = frame->va, .owner = frame->pid,
@@ -220,6 +221,8 @@ static bool lens_dirty(void *ctx, uint32_t pfn)
 {
     const struct kernel *k = ctx;
     const struct frame *frame = frames_at(k->frames, pfn);
+    if (frame->use == FRAME_FILE)
+        return frame->dirty;
     return !frame->slot || bits_of(k, frame) & PTE_D;
 }
 
@@ -237,7 +240,7 @@ static bool locked(const struct kernel *k, const struct frame *frame)
 
 static bool has_way_out(const struct kernel *k, const struct frame *frame)
 {
-    return frame->slot || frame->lazy || k->swap.used < k->swap.slots;
+    return frame->slot || frame->lazy || frame->use == FRAME_FILE || k->swap.used < k->swap.slots;
 }
 
 /* Frames that the reverse map does not know fully stay: memory was short. */
@@ -329,11 +332,29 @@ static void split_all(struct kernel *k, const struct frame *frame)
     }
 }
 
+bool reclaim_file_page(struct kernel *k, pfn_t pfn)
+{
+    struct frame *frame = frames_at(k->frames, pfn);
+    bool written = frame->dirty;
+    if (!lens_movable(k, (uint32_t)pfn) || (written && !page_write_back(k, pfn)))
+        return false;
+    EMIT(k->env, file_drop, .pfn = pfn, .file = frame_inode(frame)->cache->number,
+         .page = frame->index, .written = written);
+    k->reclaim.age++;
+    k->counters.pages_evicted++;
+    k->counters.pages_clean += !written;
+    unmap_all(k, frame, 0);
+    filemap_remove(k, pfn);
+    return true;
+}
+
 /* false: the page is still there. */
 static bool evict(struct kernel *k, pfn_t pfn)
 {
     struct frame *frame = frames_at(k->frames, pfn);
     bool written = false;
+    if (frame->use == FRAME_FILE)
+        return reclaim_file_page(k, pfn);
     split_all(k, frame);
     if (frame->lazy && !(bits_of(k, frame) & PTE_D)) {
         drop_lazy(k, pfn);
@@ -365,6 +386,7 @@ static uint64_t run(struct kernel *k, uint64_t target, enum reclaim_why why)
     struct reclaim_lens lens = lens_of(k);
     uint64_t freed = 0;
     k->counters.reclaim_runs[why]++;
+    r->why = why;
     EMIT(k->env, reclaim_begin, .why = why, .target = target, .free = k->frames->free);
     while (freed < target) {
         uint32_t pfn = r->ops->pick(r->state, &lens);
@@ -381,7 +403,7 @@ static uint64_t run(struct kernel *k, uint64_t target, enum reclaim_why why)
 bool reclaim_direct(struct kernel *k)
 {
     if (!k->reclaim.ops)
-        return false;
+        return filemap_shrink(k, CLUSTER);
     if (at_limit(k))
         return run(k, k->counters.frames_data - k->reclaim.limit + 1, RECLAIM_LIMIT);
     return run(k, CLUSTER, RECLAIM_DIRECT);
@@ -402,8 +424,9 @@ void reclaim_background(struct kernel *k)
 void reclaim_pageout(struct kernel *k, struct process *p, va_t va)
 {
     pfn_t pfn = page_frame(k, p, va);
-    if (!k->reclaim.ops || pfn == PFN_NONE || frames_at(k->frames, pfn)->refs != 1 ||
-        !lens_movable(k, (uint32_t)pfn))
+    if (pfn == PFN_NONE || frames_at(k->frames, pfn)->refs != 1 ||
+        !lens_movable(k, (uint32_t)pfn) ||
+        (!k->reclaim.ops && frames_at(k->frames, pfn)->use != FRAME_FILE))
         return;
     k->counters.pages_freed_by[RECLAIM_ADVICE] += evict(k, pfn);
 }

@@ -39,6 +39,8 @@ void reclaim_background(struct kernel *);
 /* What MADV_PAGEOUT and MADV_COLD ask for one page, at va of p. */
 void reclaim_pageout(struct kernel *, struct process *, va_t);
 void reclaim_cold(struct kernel *, struct process *, va_t);
+/* A cached page of a file leaves memory, written back first where need be. false: it stays. */
+bool reclaim_file_page(struct kernel *, pfn_t);
 /* MADV_WILLNEED: reads the page into the swap cache, if it is in swap and there is room. */
 void reclaim_willneed(struct kernel *, struct process *, va_t);
 

@@ -15,7 +15,8 @@ static void see_page(const struct kernel *k, pfn_t pfn, pte_t entry, struct page
     const struct frame *frame = frames_at(k->frames, pfn);
     if (pfn_is_zero(k, pfn) || !frame || !frame->refs)
         return;
-    bool dirty = entry & PTE_D, shared = frame->refs > 1;
+    bool dirty = (entry & PTE_D) || (frame->use == FRAME_FILE && frame->dirty);
+    bool shared = frame->refs > 1;
     uint64_t share = (PAGE_SIZE << PSS_SHIFT) / frame->refs;
     c->present++;
     c->referenced += (entry & PTE_A) != 0;
@@ -28,6 +29,9 @@ static void see_page(const struct kernel *k, pfn_t pfn, pte_t entry, struct page
         c->anon++;
         c->pss_anon += share;
         c->lazy += frame->lazy && !dirty;
+    } else if (frame->use == FRAME_FILE) {
+        c->file++;
+        c->pss_file += share;
     } else {
         c->shmem++;
         c->pss_shmem += share;

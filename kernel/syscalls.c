@@ -4,7 +4,7 @@
  */
 #include "kernel/syscalls.h"
 
-#include "kernel/object.h"
+#include "kernel/file.h"
 #include "kernel/pgtable.h"
 #include "kernel/pkeys.h"
 #include "kernel/reclaim.h"
@@ -200,7 +200,8 @@ int64_t sys_brk(struct kernel *k, struct process *p, const uint64_t arg[6])
 struct map_request {
     va_t start;
     uint64_t length;
-    uint32_t flags; /* VM_ */
+    uint32_t flags;      /* VM_ */
+    struct inode *inode; /* NULL: anonymous */
 };
 
 /* Linux: calc_vm_prot_bits, calc_vm_flag_bits, and what do_mmap and mmap_region add. */
@@ -244,15 +245,16 @@ static uint64_t fresh_pages(const struct process *p, const struct map_request *r
 }
 
 /* Checks in Linux's order; fills *r. 0, or -errno. */
-static int64_t map_check(struct kernel *k, const struct process *p, const uint64_t arg[6],
+static int64_t map_check(struct kernel *k, struct process *p, const uint64_t arg[6],
                          struct map_request *r)
 {
     uint64_t flags = arg[3], type = flags & LX_MAP_TYPE;
     bool fixed = flags & (LX_MAP_FIXED | LX_MAP_FIXED_NOREPLACE);
+    int64_t refused = 0;
     if (arg[5] & PAGE_MASK)
         return -LX_EINVAL;
-    /* NOTE: no files yet: every descriptor is a bad one. */
-    if (!(flags & LX_MAP_ANONYMOUS))
+    *r = (struct map_request){0};
+    if (!(flags & LX_MAP_ANONYMOUS) && !file_of_fd(k, p, arg[4]))
         return -LX_EBADF;
     /* NOTE: no pool of huge pages is set aside, as on a freshly started machine. */
     if (flags & LX_MAP_HUGETLB)
@@ -271,6 +273,10 @@ static int64_t map_check(struct kernel *k, const struct process *p, const uint64
     if ((flags & LX_MAP_FIXED_NOREPLACE) && areas_first(&p->areas, r->start, r->start + r->length))
         return -LX_EEXIST;
     r->flags = map_vm_flags(arg[2], flags);
+    if (!(flags & LX_MAP_ANONYMOUS))
+        r->inode = file_for_mmap(k, p, arg, &refused);
+    if (refused < 0)
+        return refused;
     if (!memory_lockable(k, p, r->flags, r->length))
         return -LX_EAGAIN;
     if ((type != LX_MAP_SHARED && type != LX_MAP_PRIVATE) ||
@@ -293,13 +299,20 @@ int64_t sys_mmap(struct kernel *k, struct process *p, const uint64_t arg[6])
                           .pgoff = r.start >> PAGE_SHIFT};
     if (!areas_reserve(k->env, &p->areas, 2)) /* one for a hole cut into another, one for itself */
         return -LX_ENOMEM;
-    if ((r.flags & (VM_SHARED | VM_NORESERVE)) == VM_SHARED && !memory_enough(k, r.length)) {
+    bool shmem = (r.flags & VM_SHARED) && !r.inode;
+    if (shmem && !(r.flags & VM_NORESERVE) && !memory_enough(k, r.length)) {
         /* An object is charged only when its place has been cleared: a gap is left there (Linux:
          * vms_abort_munmap_vmas). */
         unmap(k, p, r.start, r.start + r.length);
         return -LX_ENOMEM;
     }
-    if (r.flags & VM_SHARED) {
+    if (r.inode) {
+        wanted.pgoff = arg[5] >> PAGE_SHIFT;
+        wanted.file = r.inode->name;
+        wanted.object = r.inode->cache;
+        object_hold(wanted.object);
+    }
+    if (shmem) {
         wanted.pgoff = 0;
         wanted.object = object_new(k, r.length >> PAGE_SHIFT);
         if (!wanted.object)
@@ -454,6 +467,14 @@ static const struct call calls[] = {
     CALL(fork, other),
     CALL(wait4, other),
     CALL(getrandom, other),
+    CALL(openat, other),
+    CALL(close, other),
+    CALL(pread64, other),
+    CALL(pwrite64, other),
+    CALL(fsync, other),
+    CALL(ftruncate, other),
+    CALL(fadvise64, other),
+    CALL(msync, other),
 };
 
 static const struct call *call_find(uint64_t nr)
@@ -471,7 +492,7 @@ static void call_count(struct kernel *k, size_t counter)
     k->counters.syscalls++;
 }
 
-/* NOTE: exit (kernel_exit is the way out) and msync give ENOSYS. */
+/* NOTE: exit gives ENOSYS (kernel_exit is the way out). */
 int64_t kernel_syscall(struct kernel *k, struct cpu *cpu, uint64_t nr, const uint64_t arg[6])
 {
     struct process *p = process_running(cpu);
@@ -489,6 +510,7 @@ int64_t kernel_syscall(struct kernel *k, struct cpu *cpu, uint64_t nr, const uin
     k->counters.failed += lx_failed(result) || stuck;
     k->counters.areas_peak = max_u64(k->counters.areas_peak, p->areas.count);
     k->counters.cycles_syscall += k->env->cycle - start;
+    writeback_balance(k);
     EMIT(k->env, sys_exit, .nr = nr, .result = result);
     reclaim_background(k);
     return result;

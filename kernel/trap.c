@@ -10,10 +10,13 @@
  *   write             private     read-only               a copy, or the frame itself if alone
  *   any               private     names a swap slot       a frame, read from the slot
  *   any               shared      0                       the object's frame, made if need be
+ *   read              of a file   0                       the cached page, read-only, read if need
+ * be write             private, of a file                  a copy of it write             shared,
+ * of a file                   the cached page, dirty from now on
  */
 #include "kernel/trap.h"
 
-#include "kernel/object.h"
+#include "kernel/file.h"
 #include "kernel/oom.h"
 #include "kernel/pgtable.h"
 #include "kernel/pkeys.h"
@@ -54,12 +57,17 @@ static enum page_in page_unshare(struct kernel *k, struct process *p, struct are
 {
     pfn_t old = pte_pfn(entry);
     struct frame *frame = frames_at(k->frames, old);
+    if (a->flags & VM_SHARED) { /* of a file, clean until now (page_mkwrite) */
+        page_dirty(k, old);
+        pgtable_set(k, p, table, va, entry | PTE_RW);
+        return PAGE_MADE;
+    }
     area_own_anon(p, a, &k->next_anon);
     if (pfn_is_zero(k, old))
         return page_fresh(k, p, a, table, va);
     reclaim_pin(k, p, va); /* or room for the copy would be made by evicting the original */
     bool in_swap = frame->slot && swap_refs(k, frame->slot - 1);
-    bool alone = frame->refs == 1 && !in_swap && !block_shared(k, p, old);
+    bool alone = frame->refs == 1 && !frame->cached && !in_swap && !block_shared(k, p, old);
     if (alone || k->config.bug.cow_no_count) { /* the others are gone: keep it */
         frame->alone = true;
         pgtable_set(k, p, table, va, entry | PTE_RW);
@@ -83,7 +91,8 @@ static uint64_t object_index(const struct area *a, va_t va)
     return a->pgoff + ((va - a->start) >> PAGE_SHIFT);
 }
 
-/* Maps the pages around va that the object holds and that are not mapped yet (do_fault_around). The
+/* Maps the pages around va that the object holds and that are not mapped yet (do_fault_around). A
+ * file's are mapped read-only, and one that bids the next window be read must be met by itself. The
  * table is made when there is one to map. false: no memory for it. */
 static bool map_around(struct kernel *k, struct process *p, const struct area *a, va_t va)
 {
@@ -93,13 +102,13 @@ static bool map_around(struct kernel *k, struct process *p, const struct area *a
     for (va_t at = start; at < end; at += PAGE_SIZE) {
         uint64_t index = object_index(a, at);
         pfn_t pfn = index < a->object->pages ? object_get(a->object, index) : PFN_NONE;
-        if (pfn == PFN_NONE)
+        if (pfn == PFN_NONE || frames_at(k->frames, pfn)->readahead)
             continue;
         pfn_t table = pgtable_make(k, p, va);
         if (table == PFN_NONE)
             return false;
         if (!ram_read64(k->ram, entry_at(table, at, 1)))
-            pgtable_set(k, p, table, at, pte_make(pfn, area_pte(a, true)));
+            pgtable_set(k, p, table, at, pte_make(pfn, area_pte(a, !area_inode(a))));
     }
     return true;
 }
@@ -150,6 +159,57 @@ static enum page_in page_shared(struct kernel *k, struct process *p, const struc
     return k->counters.refaults > reads ? PAGE_READ_IN : PAGE_MADE;
 }
 
+/* A private page of a file that is written at once: a copy of the cached one. Linux: do_cow_fault.
+ */
+static enum page_in page_file_copy(struct kernel *k, struct process *p, struct area *a, pfn_t table,
+                                   va_t va, pfn_t cached)
+{
+    frames_at(k->frames, cached)->pinned = k->reclaim.access;
+    pfn_t pfn = frame_get(k, FRAME_ANON, p->pid, va);
+    if (pfn == PFN_NONE)
+        return PAGE_NO_MEMORY;
+    area_own_anon(p, a, &k->next_anon);
+    ram_copy(k->ram, pfn, cached);
+    frames_at(k->frames, pfn)->alone = true;
+    k->counters.cow_copied++;
+    EMIT(k->env, page_copy, .va = va, .from = cached, .to = pfn);
+    pgtable_set(k, p, table, va, pte_make(pfn, area_pte(a, true)));
+    return PAGE_MADE;
+}
+
+/* Linux: do_read_fault, do_cow_fault and do_shared_fault. Who waited for the disk begins anew, and
+ * so maps around what was read. */
+static enum page_in page_file(struct kernel *k, struct process *p, struct area *a, va_t va,
+                              bool write)
+{
+    struct inode *inode = area_inode(a);
+    uint64_t index = object_index(a, va);
+    pfn_t table;
+    if (pgtable_level(k, p, va, 2, true) == PFN_NONE)
+        return PAGE_NO_MEMORY;
+    if (!write && !map_around(k, p, a, va))
+        return PAGE_NO_MEMORY;
+    if (index >= inode->cache->pages)
+        return PAGE_NO_OBJECT;
+    if (pte_held(pgtable_get(k, p, va, &table)))
+        return PAGE_MADE;
+    uint64_t waits = k->counters.file_waits;
+    pfn_t pfn = filemap_fault(k, a, inode, index);
+    if (!write && k->counters.file_waits > waits && !map_around(k, p, a, va))
+        return PAGE_NO_MEMORY;
+    if (pte_held(pgtable_get(k, p, va, &table)))
+        return PAGE_MADE;
+    table = pfn == PFN_NONE ? PFN_NONE : pgtable_make(k, p, va);
+    if (table == PFN_NONE)
+        return PAGE_NO_MEMORY;
+    if (write && !(a->flags & VM_SHARED))
+        return page_file_copy(k, p, a, table, va, pfn);
+    if (write)
+        page_dirty(k, pfn);
+    pgtable_set(k, p, table, va, pte_make(pfn, area_pte(a, write)));
+    return PAGE_MADE;
+}
+
 /* The page comes back from swap, as a copy of its own where it is written and others have it. */
 static enum page_in page_back(struct kernel *k, struct process *p, struct area *a, pfn_t table,
                               va_t va, pte_t entry, bool write)
@@ -180,6 +240,8 @@ static enum page_in page_in_once(struct kernel *k, struct process *p, struct are
         return page_back(k, p, a, table, va, entry, write);
     if (entry & PTE_GUARD)
         return PAGE_GUARDED;
+    if (area_inode(a))
+        return page_file(k, p, a, va, write);
     if (a->flags & VM_SHARED)
         return page_shared(k, p, a, va, write);
     table = pgtable_make(k, p, va);
@@ -198,11 +260,12 @@ static enum page_in page_in_once(struct kernel *k, struct process *p, struct are
 /* Where no frame is left, some are freed and all begins anew. */
 enum page_in page_in(struct kernel *k, struct process *p, struct area *a, va_t va, bool write)
 {
+    uint64_t waits = k->counters.file_waits;
     enum page_in in;
     do
         in = page_in_once(k, p, a, va, write);
     while (in == PAGE_NO_MEMORY && reclaim_direct(k));
-    return in;
+    return in == PAGE_MADE && k->counters.file_waits > waits ? PAGE_READ_IN : in;
 }
 
 /* ---- populating ---- */
@@ -394,6 +457,7 @@ enum fault_outcome kernel_fault(struct kernel *k, struct cpu *cpu, const struct 
     k->counters.cycles_fault += k->env->cycle - start;
     EMIT(k->env, fault_end, .va = fault->va, .outcome = outcome, .signal = (uint64_t)info->signal,
          .code = info->code);
+    writeback_balance(k);
     reclaim_background(k);
     return outcome;
 }

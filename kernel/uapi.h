@@ -10,10 +10,13 @@
 #include "sim/base/hot.h"
 
 enum lx_syscall {
+    LX_NR_close = 3,
     LX_NR_mmap = 9,
     LX_NR_mprotect = 10,
     LX_NR_munmap = 11,
     LX_NR_brk = 12,
+    LX_NR_pread64 = 17,
+    LX_NR_pwrite64 = 18,
     LX_NR_mremap = 25,
     LX_NR_msync = 26,
     LX_NR_mincore = 27,
@@ -22,11 +25,14 @@ enum lx_syscall {
     LX_NR_fork = 57,
     LX_NR_exit = 60,
     LX_NR_wait4 = 61,
+    LX_NR_fsync = 74,
+    LX_NR_ftruncate = 77,
     LX_NR_getrusage = 98,
     LX_NR_mlock = 149,
     LX_NR_munlock = 150,
-    LX_NR_openat = 257,
     LX_NR_setrlimit = 160,
+    LX_NR_fadvise64 = 221,
+    LX_NR_openat = 257,
     LX_NR_getrandom = 318,
     LX_NR_pkey_mprotect = 329,
     LX_NR_pkey_alloc = 330,
@@ -37,6 +43,7 @@ enum lx_errno {
     LX_EPERM = 1,
     LX_ENOENT = 2,
     LX_ESRCH = 3,
+    LX_EIO = 5,
     LX_EBADF = 9,
     LX_ECHILD = 10,
     LX_EAGAIN = 11,
@@ -46,12 +53,31 @@ enum lx_errno {
     LX_EBUSY = 16,
     LX_EEXIST = 17,
     LX_EINVAL = 22,
+    LX_EMFILE = 24,
+    LX_EFBIG = 27,
     LX_ENOSPC = 28,
     LX_ENOSYS = 38,
     LX_EOPNOTSUPP = 95,
 };
 
 #define LX_AT_FDCWD (-100)
+
+#define LX_O_RDONLY  0u
+#define LX_O_WRONLY  1u
+#define LX_O_RDWR    2u
+#define LX_O_ACCMODE 3u
+#define LX_O_TRUNC   0x200u
+
+#define LX_MS_ASYNC      1u
+#define LX_MS_INVALIDATE 2u
+#define LX_MS_SYNC       4u
+
+#define LX_POSIX_FADV_NORMAL     0u
+#define LX_POSIX_FADV_RANDOM     1u
+#define LX_POSIX_FADV_SEQUENTIAL 2u
+#define LX_POSIX_FADV_WILLNEED   3u
+#define LX_POSIX_FADV_DONTNEED   4u
+#define LX_POSIX_FADV_NOREUSE    5u
 
 #define LX_PROT_NONE      0x0u
 #define LX_PROT_READ      0x1u

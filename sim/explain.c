@@ -887,6 +887,58 @@ SAY(swap_in)
         e->distance == 1 ? " was" : "s were");
 }
 
+SAY(file_new)
+{
+    say(t, "File %llu is on the disk, %llu bytes long.", LLU(e->file), LLU(e->size));
+}
+
+SAY(file_size)
+{
+    say(t, "File %llu is %llu bytes long now.", LLU(e->file), LLU(e->size));
+}
+
+SAY(file_page)
+{
+    say(t, "Page %llu of file %llu is in the page cache, in frame 0x%llx.", LLU(e->page),
+        LLU(e->file), LLU(e->pfn));
+}
+
+SAY(file_read)
+{
+    say(t, "%llu page%s of file %llu, from page %llu on, %s read from the disk; %s", LLU(e->pages),
+        many(e->pages), LLU(e->file), LLU(e->page), e->pages == 1 ? "was" : "were",
+        e->waited ? "the program waits for it." : "the program goes on meanwhile (read-ahead).");
+}
+
+SAY(file_dirty)
+{
+    say(t,
+        "Page %llu of file %llu is dirty from now on: the disk has it as it was. %llu page%s "
+        "dirty.",
+        LLU(e->page), LLU(e->file), LLU(e->dirty), e->dirty == 1 ? " is" : "s are");
+}
+
+SAY(file_write)
+{
+    say(t,
+        "Page %llu of file %llu is written back: it is clean, and the next store to it will "
+        "fault. %llu page%s dirty.",
+        LLU(e->page), LLU(e->file), LLU(e->dirty), e->dirty == 1 ? " is" : "s are");
+}
+
+SAY(file_drop)
+{
+    say(t, "Page %llu of file %llu leaves the page cache%s; frame 0x%llx is about to be free.",
+        LLU(e->page), LLU(e->file),
+        e->written ? " now that it is on the disk" : ": the disk has the same bytes", LLU(e->pfn));
+}
+
+SAY(writeback_begin)
+{
+    say(t, "%llu pages are dirty, which is too many: %s writes them back.", LLU(e->dirty),
+        e->waited ? "the program itself" : "the flusher");
+}
+
 SAY(swap_free)
 {
     say(t, "Swap slot %llu is free again; %llu are in use.", LLU(e->slot), LLU(e->used));

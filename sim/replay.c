@@ -230,7 +230,11 @@ static size_t access_size(const struct machine *m, va_t va, uint64_t n)
 
 static int64_t got_signal(const struct task *t, va_t va)
 {
-    complain(t, t->m->signal.signal == LX_SIGKILL ? MISUSE_KILLED : MISUSE_SEGV, va, 0);
+    complain(t,
+             t->m->signal.signal == LX_SIGKILL  ? MISUSE_KILLED
+             : t->m->signal.signal == LX_SIGBUS ? MISUSE_BUS
+                                                : MISUSE_SEGV,
+             va, 0);
     return -LX_EFAULT;
 }
 
@@ -354,6 +358,14 @@ static const uint16_t call_number[OP_COUNT] = {
     [OP_mincore] = LX_NR_mincore,
     [OP_mlock] = LX_NR_mlock,
     [OP_munlock] = LX_NR_munlock,
+    [OP_close] = LX_NR_close,
+    [OP_mmap_file] = LX_NR_mmap,
+    [OP_msync] = LX_NR_msync,
+    [OP_fsync] = LX_NR_fsync,
+    [OP_ftruncate] = LX_NR_ftruncate,
+    [OP_pread] = LX_NR_pread64,
+    [OP_pwrite] = LX_NR_pwrite64,
+    [OP_fadvise] = LX_NR_fadvise64,
     [OP_setrlimit] = LX_NR_setrlimit,
     [OP_getrusage] = LX_NR_getrusage,
     [OP_pkey_alloc] = LX_NR_pkey_alloc,
@@ -375,6 +387,33 @@ static int64_t do_syscall(const struct task *t)
     if (nr == LX_NR_mremap)
         arg[4] = replay_address(t->m, op->to_base, op->v[4]);
     return machine_syscall(t->m, nr, arg);
+}
+
+/* The file is on the disk before the program opens it. */
+static int64_t do_open(const struct task *t)
+{
+    const struct op *op = t->op;
+    int made = kernel_file(t->m->kernel, op->v[0], op->v[1]);
+    if (made == -LX_ENOMEM)
+        return made;
+    const uint64_t arg[6] = {(uint64_t)LX_AT_FDCWD, op->v[0], op->v[2]};
+    return machine_syscall(t->m, LX_NR_openat, arg);
+}
+
+/* The calls whose first argument is a descriptor; the op's own fields follow it. */
+static int64_t do_fd(const struct task *t)
+{
+    const struct op *op = t->op;
+    const uint64_t arg[6] = {op->id, replay_address(t->m, op->base, op->v[0]), op->v[1], op->v[2]};
+    return machine_syscall(t->m, call_number[op->kind], arg);
+}
+
+static int64_t do_mmap_file(const struct task *t)
+{
+    const struct op *op = t->op;
+    const uint64_t arg[6] = {
+        replay_address(t->m, op->base, op->v[0]), op->v[1], op->v[2], op->v[3], op->id, op->v[4]};
+    return machine_syscall(t->m, LX_NR_mmap, arg);
 }
 
 /* The program's brk and sbrk are the C library's: it knows where the break is now. */
@@ -524,6 +563,15 @@ static int64_t (*const action[OP_COUNT])(const struct task *) = {
     [OP_mincore] = do_syscall,
     [OP_mlock] = do_syscall,
     [OP_munlock] = do_syscall,
+    [OP_open] = do_open,
+    [OP_close] = do_fd,
+    [OP_mmap_file] = do_mmap_file,
+    [OP_msync] = do_syscall,
+    [OP_fsync] = do_fd,
+    [OP_ftruncate] = do_fd,
+    [OP_pread] = do_fd,
+    [OP_pwrite] = do_fd,
+    [OP_fadvise] = do_fd,
     [OP_setrlimit] = do_syscall,
     [OP_getrusage] = do_syscall,
     [OP_pkey_alloc] = do_syscall,

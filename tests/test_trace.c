@@ -169,6 +169,7 @@ static void random_op(struct rng *r, struct op *op, struct op_extra *x)
         case FIELD_MAKES:
         case FIELD_MOVES:
         case FIELD_ENDS:
+        case FIELD_FD:
             op->id = random_value(r);
             break;
         case FIELD_ID:

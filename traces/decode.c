@@ -190,6 +190,7 @@ enum err decode_field(struct decode *d, const struct json_field *given,
     case FIELD_MAKES:
     case FIELD_MOVES:
     case FIELD_ENDS:
+    case FIELD_FD:
         return take_number(d, given, field->name, UINT64_MAX, &op->id);
     case FIELD_ID:
         op->base = BASE_BLOCK;

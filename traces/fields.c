@@ -23,6 +23,7 @@
 #define E(name, slot, table) NAMED(name, NAMED, slot, table)
 #define A(name, slot)        NAMED(name, ADDRESS, slot, none)
 #define T(name, slot)        NAMED(name, TARGET, slot, none)
+#define D(name)              NAMED(name, FD, 0, none)
 
 const struct op_shape op_shape[OP_COUNT] = {
 #define OP(name, doc, fields) [OP_##name] = {#name, sizeof(#name) - 1, {fields}},
@@ -81,6 +82,7 @@ bool op_field_required(const struct op_field *field)
     case FIELD_PROCESS:
     case FIELD_NAMED:
     case FIELD_ADDRESS:
+    case FIELD_FD:
         return true;
     default:
         return false;

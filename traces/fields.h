@@ -26,6 +26,7 @@ enum op_field_kind {
     FIELD_NAMED,
     FIELD_ADDRESS,
     FIELD_TARGET, /* an optional address, counted from to_base */
+    FIELD_FD,     /* a descriptor, in op.id */
     FIELD_MARK_NAME,
     FIELD_MARK_TEXT,
     FIELD_MARK_STOP,
@@ -44,6 +45,9 @@ enum names_table {
     NAMES_mremap,
     NAMES_advice,
     NAMES_rlimit,
+    NAMES_open,
+    NAMES_msync,
+    NAMES_fadvice,
 };
 
 struct op_field {

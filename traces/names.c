@@ -55,6 +55,30 @@ static const struct word advice_words[] = {
     {"guard_remove", 103},  {NULL, 0},
 };
 
+static const struct word open_words[] = {
+    {"r", LX_O_RDONLY},
+    {"w", LX_O_WRONLY},
+    {"rw", LX_O_RDWR},
+    {NULL, 0},
+};
+
+static const struct word msync_words[] = {
+    {"async", LX_MS_ASYNC},
+    {"invalidate", LX_MS_INVALIDATE},
+    {"sync", LX_MS_SYNC},
+    {NULL, 0},
+};
+
+static const struct word fadvice_words[] = {
+    {"normal", LX_POSIX_FADV_NORMAL},
+    {"random", LX_POSIX_FADV_RANDOM},
+    {"sequential", LX_POSIX_FADV_SEQUENTIAL},
+    {"willneed", LX_POSIX_FADV_WILLNEED},
+    {"dontneed", LX_POSIX_FADV_DONTNEED},
+    {"noreuse", LX_POSIX_FADV_NOREUSE},
+    {NULL, 0},
+};
+
 static const struct word rlimit_words[] = {
     {"data", LX_RLIMIT_DATA},
     {"stack", LX_RLIMIT_STACK},
@@ -70,16 +94,17 @@ static const struct word prot_words[] = {
 };
 
 static const struct word errno_words[] = {
-    {"EPERM", 1},   {"ENOENT", 2},  {"ESRCH", 3},   {"EINTR", 4},      {"EIO", 5},
-    {"E2BIG", 7},   {"EBADF", 9},   {"ECHILD", 10}, {"EAGAIN", 11},    {"ENOMEM", 12},
-    {"EACCES", 13}, {"EFAULT", 14}, {"EBUSY", 16},  {"EEXIST", 17},    {"ENODEV", 19},
-    {"EINVAL", 22}, {"ENOSPC", 28}, {"ENOSYS", 38}, {"EOVERFLOW", 75}, {"EOPNOTSUPP", 95},
-    {NULL, 0},
+    {"EPERM", 1},      {"ENOENT", 2},      {"ESRCH", 3},   {"EINTR", 4},   {"EIO", 5},
+    {"E2BIG", 7},      {"EBADF", 9},       {"ECHILD", 10}, {"EAGAIN", 11}, {"ENOMEM", 12},
+    {"EACCES", 13},    {"EFAULT", 14},     {"EBUSY", 16},  {"EEXIST", 17}, {"ENODEV", 19},
+    {"EINVAL", 22},    {"EMFILE", 24},     {"EFBIG", 27},  {"ENOSPC", 28}, {"ENOSYS", 38},
+    {"EOVERFLOW", 75}, {"EOPNOTSUPP", 95}, {NULL, 0},
 };
 
 static const struct word *const tables[] = {
     [NAMES_none] = NULL,           [NAMES_prot] = prot_words,     [NAMES_map] = map_words,
     [NAMES_mremap] = mremap_words, [NAMES_advice] = advice_words, [NAMES_rlimit] = rlimit_words,
+    [NAMES_open] = open_words,     [NAMES_msync] = msync_words,   [NAMES_fadvice] = fadvice_words,
 };
 
 const char *names_word(enum names_table table, size_t i)
@@ -102,10 +127,10 @@ static const struct word *word_of_value(const struct word *word, uint64_t value)
     return word->text ? word : NULL;
 }
 
-/* Only these two are sets of bits; of the others a value has one word or none. */
+/* Only these are sets of bits; of the others a value has one word or none. */
 static bool is_set(enum names_table table)
 {
-    return table == NAMES_map || table == NAMES_mremap;
+    return table == NAMES_map || table == NAMES_mremap || table == NAMES_msync;
 }
 
 void names_write(enum names_table table, uint64_t value, char *text, size_t size)

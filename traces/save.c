@@ -117,6 +117,7 @@ static void put_field(struct trace_writer *w, const struct op *op, const struct 
     case FIELD_MAKES:
     case FIELD_MOVES:
     case FIELD_ENDS:
+    case FIELD_FD:
         put_key_number(w, field->name, op->id);
         break;
     case FIELD_ID:

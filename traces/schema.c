@@ -38,7 +38,8 @@ static const char *type_of(enum op_field_kind kind)
 
 static void put_field(FILE *out, const struct op_field *field)
 {
-    static const char *const named[] = {"", "prot", "map", "mremap", "advice", "rlimit"};
+    static const char *const named[] = {"",       "prot", "map",   "mremap", "advice",
+                                        "rlimit", "open", "msync", "fadvice"};
     const char *type =
         field->kind == FIELD_NAMED ? named[field->names] : type_of((enum op_field_kind)field->kind);
     fprintf(out, ",\n        \"%s\": {\"$ref\": \"#/$defs/%s\"}", field->name, type);
@@ -95,6 +96,9 @@ static void put_types(FILE *out)
     put_words(out, NAMES_mremap, "mremap", true);
     put_words(out, NAMES_advice, "advice", false);
     put_words(out, NAMES_rlimit, "rlimit", false);
+    put_words(out, NAMES_open, "open", false);
+    put_words(out, NAMES_msync, "msync", true);
+    put_words(out, NAMES_fadvice, "fadvice", false);
 }
 
 /* ---- ops ---- */

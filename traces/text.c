@@ -124,6 +124,9 @@ static bool put_argument(struct out *o, const struct op *op, const struct op_fie
     case FIELD_ENDS:
         put_block(o, op->id);
         return true;
+    case FIELD_FD:
+        put_number(o, op->id);
+        return true;
     case FIELD_SIGNED:
         put_signed(o, value);
         return true;

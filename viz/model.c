@@ -222,7 +222,7 @@ static void on_fault_end(struct model *m, const struct event *e)
 /* Is it memory of a program, and not the kernel's? */
 static bool backs_page(const struct model_frame *f)
 {
-    return f->use == FRAME_ANON || f->use == FRAME_SHARED;
+    return f->use == FRAME_ANON || f->use == FRAME_SHARED || f->use == FRAME_FILE;
 }
 
 static void on_frame_alloc(struct model *m, const struct event *e)
@@ -230,6 +230,8 @@ static void on_frame_alloc(struct model *m, const struct event *e)
     struct model_frame *f = model_frame_make(m, e->frame_alloc.pfn);
     *f = (struct model_frame){
         .use = (uint8_t)e->frame_alloc.use, .pid = e->pid, .va = e->frame_alloc.va};
+    if (f->use == FRAME_FILE)
+        f->pid = 0; /* the page cache is nobody's */
     m->frames_free = e->frame_alloc.free;
     m->count.resident += backs_page(f);
     struct model_fault *fault = &cpu_of(m, e)->fault;

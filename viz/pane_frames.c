@@ -74,6 +74,8 @@ static enum colour frame_colour(const struct paint *p, const struct model_frame 
     case FRAME_ANON:
     case FRAME_SHARED:
         return paint_owner(p, f->va);
+    case FRAME_FILE:
+        return C_MMAP;
     case FRAME_RESERVED:
         return C_KERNEL;
     default:

@@ -155,6 +155,9 @@ static void tell_frame(const struct model *m, pfn_t pfn, char *text, size_t size
     if (f->use == FRAME_TABLE)
         snprintf(text, size, "frame %s (%" PRIu64 "): %s of pid %u, maps from %s", frame.text, pfn,
                  level_name[f->level % 6], f->pid, number_hex(f->va, 12).text);
+    else if (f->use == FRAME_FILE)
+        snprintf(text, size, "frame %s (%" PRIu64 "): page %" PRIu64 " of a file (page cache)",
+                 frame.text, pfn, f->va >> PAGE_SHIFT);
     else if (f->use == FRAME_ANON || f->use == FRAME_SHARED)
         snprintf(text, size, "frame %s (%" PRIu64 "): page %s of pid %u", frame.text, pfn,
                  number_hex(f->va, 12).text, f->pid);

@@ -11,7 +11,7 @@
 
 static const char use_letter[FRAME_USES] = {
     [FRAME_FREE] = '.', [FRAME_RESERVED] = 'K', [FRAME_TABLE] = 'T',
-    [FRAME_ANON] = 'a', [FRAME_SHARED] = 's',
+    [FRAME_ANON] = 'a', [FRAME_SHARED] = 's',   [FRAME_FILE] = 'f',
 };
 
 static void count_uses(const struct sim *s, uint64_t uses[FRAME_USES])
@@ -46,7 +46,7 @@ static void print_map(const struct sim *s)
     uint64_t each = (frames + MAP_COLUMNS * MAP_ROWS - 1) / (MAP_COLUMNS * MAP_ROWS);
     char size[32];
     printf("Each letter: %" PRIu64
-           " frame%s, %s. K kernel, T table, a anonymous, s shared, . free\n",
+           " frame%s, %s. K kernel, T table, a anonymous, s shared, f file, . free\n",
            each, each == 1 ? "" : "s", cli_bytes(each * PAGE_SIZE, size));
     for (pfn_t pfn = 0; pfn < frames;) {
         printf("  0x%08" PRIx64 "  ", pfn);
