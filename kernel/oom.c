@@ -86,10 +86,10 @@ static void say_tasks(struct kernel *k)
         const struct process *p = k->process[i];
         if (p->killed)
             continue;
-        say(k, "[%7d] %5d %5d %8llu %8llu %8llu %8d %9llu %8llu %8llu         %5hd %s\n", p->pid, 0,
-            p->pid, (ull)p->pages, (ull)p->resident, (ull)(p->resident - p->shared), 0,
-            (ull)p->shared, (ull)(p->tables * PAGE_SIZE), (ull)p->swapped, p->oom_score_adj,
-            p->name);
+        say(k, "[%7d] %5d %5d %8llu %8llu %8llu %8llu %9llu %8llu %8llu         %5hd %s\n", p->pid,
+            0, p->pid, (ull)p->pages, (ull)p->resident, (ull)(p->resident - p->shared - p->filed),
+            (ull)p->filed, (ull)p->shared, (ull)(p->tables * PAGE_SIZE), (ull)p->swapped,
+            p->oom_score_adj, p->name);
     }
 }
 
@@ -113,11 +113,11 @@ static void report(struct kernel *k, const struct process *p, const struct proce
     say(k, "oom-kill:constraint=%s,nodemask=(null),task=%s,pid=%d,uid=0\n",
         limit ? "CONSTRAINT_MEMCG" : "CONSTRAINT_NONE", victim->name, victim->pid);
     say(k,
-        "%s: Killed process %d (%s) total-vm:%llukB, anon-rss:%llukB, file-rss:0kB, "
+        "%s: Killed process %d (%s) total-vm:%llukB, anon-rss:%llukB, file-rss:%llukB, "
         "shmem-rss:%llukB, UID:0 pgtables:%llukB oom_score_adj:%hd\n",
         limit ? "Memory cgroup out of memory" : "Out of memory", victim->pid, victim->name,
-        kib(victim->pages), kib(victim->resident - victim->shared), kib(victim->shared),
-        kib(victim->tables), victim->oom_score_adj);
+        kib(victim->pages), kib(victim->resident - victim->shared - victim->filed),
+        kib(victim->filed), kib(victim->shared), kib(victim->tables), victim->oom_score_adj);
 }
 
 struct process *oom_kill(struct kernel *k, const struct process *p, va_t va)

@@ -554,6 +554,24 @@ START_TEST(largest_process_dies)
 }
 END_TEST
 
+START_TEST(report_tells_kinds_apart)
+{
+    struct rig r;
+    struct kernel_config config = small_config(12, 0);
+    config.swap_bytes = 0;
+    rig_open(&r, 64 * MIB, &config);
+    va_t shared = (va_t)rig_mmap(&r, 0, 8 * PAGE_SIZE, READ_WRITE, LX_MAP_SHARED);
+    va_t own = (va_t)rig_map(&r, 8 * PAGE_SIZE);
+    for (unsigned i = 0; i < 8; i++)
+        ck_assert(rig_store(&r, shared + i * PAGE_SIZE, 1));
+    for (unsigned i = 0; rig_store(&r, own + i * PAGE_SIZE, 1); i++)
+        ck_assert_uint_lt(i, 5);
+    const char *report = kernel_oom_report(r.k);
+    ck_assert_msg(strstr(report, "anon-rss:16kB, file-rss:0kB, shmem-rss:32kB"), "%s", report);
+    ends_empty(&r);
+}
+END_TEST
+
 START_TEST(adjusted_badness)
 {
     struct rig r;
@@ -652,6 +670,7 @@ int main(void)
     tcase_add_test(all, marks);
     tcase_add_test(all, direct_reclaim);
     tcase_add_test(all, largest_process_dies);
+    tcase_add_test(all, report_tells_kinds_apart);
     tcase_add_test(all, adjusted_badness);
     tcase_add_test(all, nth_allocation_fails);
     suite_add_tcase(suite, all);
