@@ -526,201 +526,133 @@ static void on_tlb_lazy(struct model *m, const struct event *e)
 
 /* ---- the fold ---- */
 
-static bool fold_mmu(struct model *m, const struct event *e)
+static void on_tlb_dirty(struct model *m, const struct event *e)
 {
-    switch (e->kind) {
-    case EV_access:
-        on_access(m, e);
-        return true;
-    case EV_tlb_hit:
-        on_tlb_hit(m, e);
-        return true;
-    case EV_tlb_miss:
-        on_tlb_miss(m, e);
-        return true;
-    case EV_tlb_fill:
-        on_tlb_fill(m, e);
-        return true;
-    case EV_tlb_dirty:
-        line_of(m, e, e->tlb_dirty.level, e->tlb_dirty.set, e->tlb_dirty.way)->flags |= TLB_DIRTY;
-        return true;
-    case EV_tlb_drop:
-        line_of(m, e, e->tlb_drop.level, e->tlb_drop.set, e->tlb_drop.way)->valid = false;
-        return true;
-    case EV_tlb_move:
-        line_of(m, e, e->tlb_move.level, e->tlb_move.set, e->tlb_move.way)->valid = false;
-        return true;
-    case EV_psc_hit:
-        on_psc_hit(m, e);
-        return true;
-    case EV_psc_fill:
-        *slot_of(m, e, e->psc_fill.level, e->psc_fill.slot) = (struct model_slot){
-            e->psc_fill.va, e->psc_fill.table, (uint16_t)e->psc_fill.pcid, true};
-        return true;
-    case EV_psc_drop:
-        slot_of(m, e, e->psc_drop.level, e->psc_drop.slot)->valid = false;
-        return true;
-    case EV_walk_begin:
-        on_walk_begin(m, e);
-        return true;
-    case EV_walk_read:
-        on_walk_read(m, e);
-        return true;
-    case EV_walk_end:
-        on_walk_end(m, e);
-        return true;
-    case EV_entry_mark:
-        on_entry_mark(m, e);
-        return true;
-    case EV_fault:
-        on_fault(m, e);
-        return true;
-    case EV_data:
-        on_data(m, e);
-        return true;
-    case EV_cr3_load:
-        on_cr3_load(m, e);
-        return true;
-    default:
-        return false;
-    }
+    line_of(m, e, e->tlb_dirty.level, e->tlb_dirty.set, e->tlb_dirty.way)->flags |= TLB_DIRTY;
 }
 
-static bool fold_kernel(struct model *m, const struct event *e)
+static void on_tlb_drop(struct model *m, const struct event *e)
 {
-    switch (e->kind) {
-    case EV_sys_enter:
-        on_sys_enter(m, e);
-        return true;
-    case EV_sys_exit:
-        on_sys_exit(m, e);
-        return true;
-    case EV_brk_move:
-        on_brk_move(m, e);
-        return true;
-    case EV_area_new:
-        on_area_new(m, e);
-        return true;
-    case EV_area_change:
-        on_area_change(m, e);
-        return true;
-    case EV_area_gone:
-        model_area_drop(model_process_make(m, e->pid), e->area_gone.start);
-        return true;
-    case EV_task_switch:
-        on_task_switch(m, e);
-        return true;
-    case EV_tlb_lazy:
-        on_tlb_lazy(m, e);
-        return true;
-    case EV_fault_begin:
-        on_fault_begin(m, e);
-        return true;
-    case EV_fault_area:
-        on_fault_area(m, e);
-        return true;
-    case EV_fault_end:
-        on_fault_end(m, e);
-        return true;
-    case EV_frame_alloc:
-        on_frame_alloc(m, e);
-        return true;
-    case EV_frame_zero:
-        cpu_of(m, e)->fault.zeroed = true;
-        return true;
-    case EV_frame_free:
-        on_frame_free(m, e);
-        return true;
-    case EV_page_out:
-        m->swap_used = e->page_out.used;
-        return true;
-    case EV_swap_free:
-        m->swap_used = e->swap_free.used;
-        return true;
-    case EV_huge_alloc:
-        on_huge_alloc(m, e);
-        return true;
-    case EV_huge_free:
-        on_huge_free(m, e);
-        return true;
-    case EV_table_new:
-        on_table_new(m, e);
-        return true;
-    case EV_table_gone:
-        on_table_gone(m, e);
-        return true;
-    case EV_entry_write:
-        on_entry_write(m, e);
-        return true;
-    case EV_process_new:
-        on_process_new(m, e);
-        return true;
-    case EV_process_gone:
-        on_process_gone(m, e);
-        return true;
-    default:
-        return false;
-    }
+    line_of(m, e, e->tlb_drop.level, e->tlb_drop.set, e->tlb_drop.way)->valid = false;
 }
 
-static void fold_program(struct model *m, const struct event *e)
+static void on_tlb_move(struct model *m, const struct event *e)
 {
-    switch (e->kind) {
-    case EV_op_begin:
-        on_op_begin(m, e);
-        break;
-    case EV_op_end:
-        on_op_end(m, e);
-        break;
-    case EV_op_error:
-        m->count.errors++;
-        break;
-    case EV_block_new:
-        on_block_new(m, e);
-        break;
-    case EV_heap_fork:
-        model_heap_fork(m, (uint16_t)e->heap_fork.parent, e->pid);
-        break;
-    case EV_heap_gone:
-        model_heap_drop(m, (uint16_t)e->heap_gone.id);
-        break;
-    case EV_block_gone:
-        model_block_drop(m, e->pid, e->block_gone.pointer);
-        break;
-    case EV_alloc_request:
-        on_alloc_request(m, e);
-        break;
-    case EV_alloc_size:
-        on_alloc_size(m, e);
-        break;
-    case EV_alloc_search:
-        on_alloc_search(m, e);
-        break;
-    case EV_alloc_probe:
-        on_alloc_probe(m, e);
-        break;
-    case EV_alloc_fit:
-        on_alloc_fit(m, e);
-        break;
-    case EV_alloc_split:
-        on_alloc_split(m, e);
-        break;
-    case EV_alloc_header:
-        on_alloc_header(m, e);
-        break;
-    case EV_alloc_list:
-        on_alloc_list(m, e);
-        break;
-    case EV_alloc_return:
-        on_alloc_return(m, e);
-        break;
-    case EV_alloc_free:
-        on_alloc_free(m, e);
-        break;
-    default:
-        break;
-    }
+    line_of(m, e, e->tlb_move.level, e->tlb_move.set, e->tlb_move.way)->valid = false;
 }
+
+static void on_psc_fill(struct model *m, const struct event *e)
+{
+    *slot_of(m, e, e->psc_fill.level, e->psc_fill.slot) =
+        (struct model_slot){e->psc_fill.va, e->psc_fill.table, (uint16_t)e->psc_fill.pcid, true};
+}
+
+static void on_psc_drop(struct model *m, const struct event *e)
+{
+    slot_of(m, e, e->psc_drop.level, e->psc_drop.slot)->valid = false;
+}
+
+static void on_area_gone(struct model *m, const struct event *e)
+{
+    model_area_drop(model_process_make(m, e->pid), e->area_gone.start);
+}
+
+static void on_frame_zero(struct model *m, const struct event *e)
+{
+    cpu_of(m, e)->fault.zeroed = true;
+}
+
+static void on_page_out(struct model *m, const struct event *e)
+{
+    m->swap_used = e->page_out.used;
+}
+
+static void on_swap_free(struct model *m, const struct event *e)
+{
+    m->swap_used = e->swap_free.used;
+}
+
+static void on_op_error(struct model *m, const struct event *e)
+{
+    (void)e;
+    m->count.errors++;
+}
+
+static void on_heap_fork(struct model *m, const struct event *e)
+{
+    model_heap_fork(m, (uint16_t)e->heap_fork.parent, e->pid);
+}
+
+static void on_heap_gone(struct model *m, const struct event *e)
+{
+    model_heap_drop(m, (uint16_t)e->heap_gone.id);
+}
+
+static void on_block_gone(struct model *m, const struct event *e)
+{
+    model_block_drop(m, e->pid, e->block_gone.pointer);
+}
+
+/* What each event changes; NULL: nothing that is seen. */
+static void (*const fold[EV_COUNT])(struct model *, const struct event *) = {
+    [EV_access] = on_access,
+    [EV_tlb_hit] = on_tlb_hit,
+    [EV_tlb_miss] = on_tlb_miss,
+    [EV_tlb_fill] = on_tlb_fill,
+    [EV_tlb_dirty] = on_tlb_dirty,
+    [EV_tlb_drop] = on_tlb_drop,
+    [EV_tlb_move] = on_tlb_move,
+    [EV_psc_hit] = on_psc_hit,
+    [EV_psc_fill] = on_psc_fill,
+    [EV_psc_drop] = on_psc_drop,
+    [EV_walk_begin] = on_walk_begin,
+    [EV_walk_read] = on_walk_read,
+    [EV_walk_end] = on_walk_end,
+    [EV_entry_mark] = on_entry_mark,
+    [EV_fault] = on_fault,
+    [EV_data] = on_data,
+    [EV_cr3_load] = on_cr3_load,
+    [EV_sys_enter] = on_sys_enter,
+    [EV_sys_exit] = on_sys_exit,
+    [EV_brk_move] = on_brk_move,
+    [EV_area_new] = on_area_new,
+    [EV_area_change] = on_area_change,
+    [EV_area_gone] = on_area_gone,
+    [EV_task_switch] = on_task_switch,
+    [EV_tlb_lazy] = on_tlb_lazy,
+    [EV_fault_begin] = on_fault_begin,
+    [EV_fault_area] = on_fault_area,
+    [EV_fault_end] = on_fault_end,
+    [EV_frame_alloc] = on_frame_alloc,
+    [EV_frame_zero] = on_frame_zero,
+    [EV_frame_free] = on_frame_free,
+    [EV_page_out] = on_page_out,
+    [EV_swap_free] = on_swap_free,
+    [EV_huge_alloc] = on_huge_alloc,
+    [EV_huge_free] = on_huge_free,
+    [EV_table_new] = on_table_new,
+    [EV_table_gone] = on_table_gone,
+    [EV_entry_write] = on_entry_write,
+    [EV_process_new] = on_process_new,
+    [EV_process_gone] = on_process_gone,
+    [EV_op_begin] = on_op_begin,
+    [EV_op_end] = on_op_end,
+    [EV_op_error] = on_op_error,
+    [EV_block_new] = on_block_new,
+    [EV_heap_fork] = on_heap_fork,
+    [EV_heap_gone] = on_heap_gone,
+    [EV_block_gone] = on_block_gone,
+    [EV_alloc_request] = on_alloc_request,
+    [EV_alloc_size] = on_alloc_size,
+    [EV_alloc_search] = on_alloc_search,
+    [EV_alloc_probe] = on_alloc_probe,
+    [EV_alloc_fit] = on_alloc_fit,
+    [EV_alloc_split] = on_alloc_split,
+    [EV_alloc_header] = on_alloc_header,
+    [EV_alloc_list] = on_alloc_list,
+    [EV_alloc_return] = on_alloc_return,
+    [EV_alloc_free] = on_alloc_free,
+};
 
 static void model_hear(void *state, const struct event *e)
 {
@@ -729,8 +661,8 @@ static void model_hear(void *state, const struct event *e)
     if (e->seq == 1)
         m->steps = 0;
     m->cpu_now = e->cpu;
-    if (!fold_mmu(m, e) && !fold_kernel(m, e))
-        fold_program(m, e);
+    if (fold[e->kind])
+        fold[e->kind](m, e);
     m->ring[m->tick % MODEL_RING] = *e;
     explain_follow(&m->story, e);
     model_step_add(m, (uint8_t)e->kind);
