@@ -168,7 +168,15 @@ static void call_begin(struct heap *h)
     h->env->cycle += h->config.cost_cycles;
 }
 
-/* After damage: everything in order again, as the shadow knows it. */
+static void tell_free(void *ctx, const struct heap_chunk *c)
+{
+    const struct heap *h = ctx;
+    if (!c->used && !c->top && c->list && c->list[0])
+        EMIT(h->env, alloc_list, .list = c->list, .chunk = c->start, .size = c->size, .in = true);
+}
+
+/* After damage: everything in order again, as the shadow knows it. What is free now is told anew,
+ * because whatever was told before may not be true any more. */
 static bool mend(struct heap *h)
 {
     if (h->misuse != MISUSE_CORRUPT || !h->ops->mend)
@@ -176,6 +184,8 @@ static bool mend(struct heap *h)
     h->ops->mend(h);
     if (h->ops->large_apart)
         mapped_mend(h);
+    EMIT(h->env, alloc_mend, .at = h->misuse_at);
+    h->ops->walk(h, tell_free, h);
     return true;
 }
 

@@ -456,6 +456,15 @@ SAY(alloc_trim)
         LLU(e->release));
 }
 
+SAY(alloc_mend)
+{
+    say(t,
+        "The damage at 0x%llx is undone, so that the trace can go on: headers and free lists are "
+        "put "
+        "in order. No real allocator does that.",
+        LLU(e->at));
+}
+
 /* ---- sentences: the kernel ---- */
 
 static const struct bit_name prot_bits[] = {

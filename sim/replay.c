@@ -57,6 +57,15 @@ static void check_heap(const struct task *t, uint64_t maker)
     t->heap->misuse = MISUSE_NONE;
 }
 
+static void unbind(const struct task *t, struct block *b)
+{
+    struct block_info info;
+    block_get(b, &info);
+    block_remove(t->m, b);
+    if (info.start)
+        EMIT(&t->m->env, block_gone, .id = t->op->id, .pointer = info.start);
+}
+
 /* The id now stands for a block at start; 0 binds it to NULL, so a later free of it is free(NULL).
  */
 static void bind(const struct task *t, va_t start, uint64_t size)
@@ -67,21 +76,12 @@ static void bind(const struct task *t, va_t start, uint64_t size)
         block_get(old, &info);
         if (info.start)
             complain(t, MISUSE_REUSED, info.start, info.op);
-        block_remove(t->m, old);
+        unbind(t, old);
     }
     if (!block_add(t->m, t->p->pid, t->op->id, start, size))
         complain(t, MISUSE_NO_MEMORY, start, 0);
     else if (start)
         EMIT(&t->m->env, block_new, .id = t->op->id, .pointer = start, .size = size);
-}
-
-static void unbind(const struct task *t, struct block *b)
-{
-    struct block_info info;
-    block_get(b, &info);
-    block_remove(t->m, b);
-    if (info.start)
-        EMIT(&t->m->env, block_gone, .id = t->op->id, .pointer = info.start);
 }
 
 static uint64_t product(uint64_t a, uint64_t b)

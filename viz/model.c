@@ -122,6 +122,11 @@ static void on_alloc_list(struct model *m, const struct event *e)
         model_free_drop(m, e->pid, l->chunk);
 }
 
+static void on_alloc_mend(struct model *m, const struct event *e)
+{
+    model_free_forget(m, e->pid);
+}
+
 static void on_alloc_return(struct model *m, const struct event *e)
 {
     m->search.returned = true;
@@ -650,6 +655,7 @@ static void (*const fold[EV_COUNT])(struct model *, const struct event *) = {
     [EV_alloc_split] = on_alloc_split,
     [EV_alloc_header] = on_alloc_header,
     [EV_alloc_list] = on_alloc_list,
+    [EV_alloc_mend] = on_alloc_mend,
     [EV_alloc_return] = on_alloc_return,
     [EV_alloc_free] = on_alloc_free,
 };

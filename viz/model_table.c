@@ -231,14 +231,19 @@ void model_heap_fork(struct model *m, uint16_t parent, uint16_t child)
     arena_free(m->arena, chunk, chunks * sizeof(*chunk));
 }
 
+void model_free_forget(struct model *m, uint16_t pid)
+{
+    for (size_t i = 0; i < m->chunk_room; i++)
+        if (m->chunk[i].pid == pid && m->chunk[i].start)
+            model_free_drop(m, pid, m->chunk[i].start);
+}
+
 void model_heap_drop(struct model *m, uint16_t pid)
 {
     for (size_t i = 0; i < m->block_room; i++)
         if (m->block[i].pid == pid)
             model_block_drop(m, pid, m->block[i].start);
-    for (size_t i = 0; i < m->chunk_room; i++)
-        if (m->chunk[i].pid == pid && m->chunk[i].start)
-            model_free_drop(m, pid, m->chunk[i].start);
+    model_free_forget(m, pid);
 }
 
 void model_step_add(struct model *m, uint8_t kind)

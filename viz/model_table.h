@@ -25,6 +25,8 @@ void model_free_drop(struct model *, uint16_t pid, va_t start);
 /* What process parent holds, process child holds too; what process pid holds is gone. */
 void model_heap_fork(struct model *, uint16_t parent, uint16_t child);
 void model_heap_drop(struct model *, uint16_t pid);
+/* No chunk of pid is free any more. */
+void model_free_forget(struct model *, uint16_t pid);
 
 void model_step_add(struct model *, uint8_t kind);
 
