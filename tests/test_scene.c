@@ -111,6 +111,33 @@ START_TEST(scene_nothing_overlaps_at_any_size)
 }
 END_TEST
 
+START_TEST(panes_are_enlarged_and_hidden)
+{
+    struct stage s;
+    stage_open(&s, NULL);
+    travel_to(&s.travel, (struct moment){2, 12});
+    for (unsigned pane = 0; pane < PANES; pane++) {
+        s.view.pointed = pane;
+        s.view.enlarged = false;
+        paint(&s, 1600, 900);
+        struct rect before = s.layout.pane[pane];
+        s.view.enlarged = true;
+        paint(&s, 1600, 900);
+        struct rect after = s.layout.pane[pane];
+        ck_assert_msg(after.w * after.h > before.w * before.h, "%s does not grow", pane_name[pane]);
+        ck_assert_int_gt(s.layout.pane[PANE_NARRATION].w, 0);
+        check_all_sizes(&s);
+        s.view.enlarged = false;
+        s.view.hidden = 1u << pane;
+        paint(&s, 1600, 900);
+        ck_assert_int_eq(s.layout.pane[pane].w, 0);
+        check_all_sizes(&s);
+        s.view.hidden = 0;
+    }
+    stage_close(&s);
+}
+END_TEST
+
 START_TEST(scene_overlays_stay_inside)
 {
     struct stage s;
@@ -484,8 +511,9 @@ START_TEST(scenes_equal_their_golden_files)
 }
 END_TEST
 
-TEST_MAIN("scene", scene_nothing_overlaps_at_any_size, scene_overlays_stay_inside,
-          trails_tell_who_made_wrote_and_read_a_thing, scene_check_sees_faults,
-          scene_is_the_same_however_reached, travel_finds_and_stops_at_the_ends,
-          selection_goes_through_all_layers, each_key_is_bound_once_and_each_action_has_one,
+TEST_MAIN("scene", scene_nothing_overlaps_at_any_size, panes_are_enlarged_and_hidden,
+          scene_overlays_stay_inside, trails_tell_who_made_wrote_and_read_a_thing,
+          scene_check_sees_faults, scene_is_the_same_however_reached,
+          travel_finds_and_stops_at_the_ends, selection_goes_through_all_layers,
+          each_key_is_bound_once_and_each_action_has_one,
           texts_are_cut_with_dots_and_numbers_are_grouped, scenes_equal_their_golden_files)

@@ -56,6 +56,8 @@ memwalk() { "$memwalk" "$@"; }
 again() { eval "$(sed -n 's|<desc>\(.*\)</desc>|\1|p' "$tmp/b.svg" | sed 's/&amp;/\&/g; s/&lt;/</g; s/&gt;/>/g') --svg $tmp/c.svg"; }
 check caption-is-a-command again "$tmp/b.svg"
 check caption-leads-back cmp "$tmp/b.svg" "$tmp/c.svg"
+check pane "$memwalk" view "$tmp/t.jsonl" --png "$tmp/p.png" --op 2 --step 9 --size 1280x720 --pane walk
+check pane-differs test "$(cmp -s "$tmp/a.png" "$tmp/p.png"; echo $?)" = 1
 check no-part-left test ! -e "$tmp/a.svg.part"
 for theme in dark light contrast; do
     check "png-$theme" "$memwalk" view "$tmp/t.jsonl" --png "$tmp/$theme.png" --theme $theme --scale 2
@@ -76,6 +78,7 @@ status bad-trace 2 "bad.jsonl:2" "$tmp/bad.jsonl"
 status no-file 2 "none.jsonl" "$tmp/none.jsonl"
 status no-such-op 2 "5 ops" "$tmp/t.jsonl" --png "$tmp/x.png" --op 6000
 status bad-size 2 "--size" "$tmp/t.jsonl" --size 12
+status bad-pane 2 "did you mean \"walk\"" "$tmp/t.jsonl" --pane wolk
 status bad-theme 2 "did you mean \"dark\"" "$tmp/t.jsonl" --theme dork
 status no-folder 2 "/nowhere" "$tmp/t.jsonl" --png /nowhere/x.png
 status no-display 2 "no display" "$tmp/t.jsonl"
@@ -99,7 +102,7 @@ export ASAN_OPTIONS=detect_leaks=0
 check exit-after timeout 30 "$memwalk" view "$tmp/t.jsonl" --exit-after 3 --size 1280x800
 mkdir "$tmp/shots"
 program=$(realpath "$memwalk")
-(cd "$tmp/shots" && exec "$program" view "$tmp/t.jsonl" --size 1280x800 --still) &
+(cd "$tmp/shots" && exec "$program" view "$tmp/t.jsonl" --size 1280x800 --still --narrate >"$tmp/said") &
 window=$!
 id=
 for _ in $(seq 100); do
@@ -142,6 +145,20 @@ written() { for _ in $(seq 100); do [ -s "$1" ] && return 0; sleep 0.1; done; re
 check screenshot written "$tmp/shots/memwalk-1.0.png"
 check screenshot-is-one is_png "$tmp/shots/memwalk-1.0.png"
 check screenshot-size test "$(size_of "$tmp/shots/memwalk-1.0.png")" = 1280x800
+shot() { # name: a picture of this moment under that name
+    rm -f "$tmp/shots/memwalk-1.0.png"
+    key ctrl+shift+s
+    written "$tmp/shots/memwalk-1.0.png" && cp "$tmp/shots/memwalk-1.0.png" "$tmp/$1.png"
+}
+differ() { ! cmp -s "$tmp/$1.png" "$tmp/$2.png"; }
+xdotool mousemove 640 796
+key Tab Tab Escape; shot plain
+key z; shot enlarged; check enlarges differ plain enlarged
+key Escape h; shot hidden; check hides differ plain hidden
+check hidden-is-not-enlarged differ enlarged hidden
+key shift+h; shot shown; check shows-again differ hidden shown
+check narrates grep -q '^2\.[0-9]* .*: .*' "$tmp/said"
+check narrates-in-order test "$(head -c 4 "$tmp/said")" = "1.0 "
 key question Escape ctrl+t plus minus; check still-alive kill -0 "$window"
 xdotool windowsize "$id" 900 600; key Home; check resized reaches "op 1.0"
 key q

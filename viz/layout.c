@@ -5,6 +5,13 @@
 
 #include <string.h>
 
+const char *const pane_name[PANES + 1] = {
+    [PANE_PROGRAM] = "program", [PANE_HEAP] = "heap",         [PANE_CONTROL] = "buttons",
+    [PANE_ADDRESS] = "address", [PANE_TLB1] = "tlb1",         [PANE_TLB2] = "tlb2",
+    [PANE_PSC] = "psc",         [PANE_WALK] = "walk",         [PANE_AREAS] = "areas",
+    [PANE_FRAMES] = "frames",   [PANE_TIMELINE] = "timeline", [PANE_NARRATION] = "narration",
+};
+
 enum { ROW, COLUMN, LEAF };
 
 /* A node: lengths in tenths of an em. Extra space goes to the children of one parent by weight.

@@ -25,6 +25,9 @@ enum pane_id {
     PANES
 };
 
+/* "program", "heap", …, ended by NULL. */
+extern const char *const pane_name[PANES + 1];
+
 struct layout {
     int em;                  /* pixels: the size of text that all others follow */
     struct rect pane[PANES]; /* w == 0: hidden */

@@ -246,7 +246,7 @@ void paint_scene(struct scene *scene, const struct model *model, const struct vi
                  const struct metrics *metrics, int w, int h, struct layout *layout)
 {
     scene_clear(scene, w, h);
-    layout_make(layout, w, h, view->scale, view->hidden);
+    layout_make(layout, w, h, view->scale, view_hidden(view));
     struct paint p = {.scene = scene,
                       .model = model,
                       .view = view,
@@ -255,7 +255,7 @@ void paint_scene(struct scene *scene, const struct model *model, const struct vi
                       .cpu = &model->cpu[model->cpu_now],
                       .pane = PANES};
     if (view->caption[0])
-        layout_make(layout, w, paint_caption(&p, w, h), view->scale, view->hidden);
+        layout_make(layout, w, paint_caption(&p, w, h), view->scale, view_hidden(view));
     thing_links(&p.links, model, p.cpu, view->selection);
     for (p.pane = 0; p.pane < PANES; p.pane++)
         if (layout->pane[p.pane].w > 0)

@@ -660,6 +660,8 @@ static int special_key(SDL_Keycode key)
         return KEY_RETURN;
     case SDLK_ESCAPE:
         return KEY_ESCAPE;
+    case SDLK_TAB:
+        return KEY_TAB;
     case SDLK_BACKSPACE:
         return KEY_BACKSPACE;
     default:

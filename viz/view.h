@@ -41,8 +41,10 @@ struct view {
     struct thing selection, hover;
     int hover_x, hover_y;
     enum theme theme;
-    int scale;       /* text size, 1000: 1× */
-    unsigned hidden; /* panes switched off */
+    int scale;        /* text size, 1000: 1× */
+    unsigned hidden;  /* panes switched off */
+    unsigned pointed; /* the pane under the mouse, or that Tab went to; PANES: none */
+    bool enlarged;    /* that one has the place of all but time and narration */
     bool help;
     bool asking; /* for an op to go to */
     char answer[24];
@@ -53,5 +55,12 @@ struct view {
     char notice[160];   /* one line that says what just went wrong, or "" */
     char caption[1024]; /* below all panes of a picture in a file, or "" */
 };
+
+/* The panes that are not shown now, bit by bit. */
+static inline unsigned view_hidden(const struct view *v)
+{
+    unsigned all = (1u << PANES) - 1, keep = 1u << PANE_NARRATION | 1u << PANE_TIMELINE;
+    return v->enlarged && v->pointed < PANES ? all & ~(keep | 1u << v->pointed) : v->hidden;
+}
 
 #endif

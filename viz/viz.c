@@ -21,6 +21,11 @@ const char *const *viz_themes(void)
     return names;
 }
 
+const char *const *viz_panes(void)
+{
+    return pane_name;
+}
+
 const char *const *viz_grains(void)
 {
     static const char *const names[GRAINS + 1] = {"step", "access", "op", "stop", NULL};
@@ -28,6 +33,15 @@ const char *const *viz_grains(void)
 }
 
 /* ---- opening ---- */
+
+/* PANES: no such pane. */
+static unsigned pane_of(const char *name)
+{
+    unsigned pane = 0;
+    while (pane < PANES && (!name || strcmp(name, pane_name[pane]) != 0))
+        pane++;
+    return pane;
+}
 
 static enum theme theme_of(const char *name)
 {
@@ -46,10 +60,13 @@ enum err window_open(struct window *w, const struct viz_options *o, struct error
                             .motion = !o->still,
                             .speed = 200,
                             .phase = PHASE_DONE,
+                            .pointed = pane_of(o->pane),
+                            .enlarged = o->pane != NULL,
                             .theme = theme_of(o->theme),
                             .scale = o->scale};
     w->titled = (struct moment){UINT64_MAX, 0};
     w->command = o->command;
+    w->narrate = o->narrate;
     return travel_open(&w->travel, &w->view, error);
 }
 
@@ -70,6 +87,11 @@ static void draw_title(struct window *w)
     snprintf(title, sizeof(title), "memwalk · %s · op %" PRIu64 ".%" PRIu64, w->view.name, now.op,
              now.step);
     sdl_title(w->sdl, title);
+    if (w->narrate) {
+        printf("%" PRIu64 ".%" PRIu64 " %s: %s\n", now.op, now.step, w->view.chapter,
+               w->view.headline);
+        fflush(stdout);
+    }
     w->titled = now;
 }
 
@@ -146,6 +168,8 @@ static void clear(struct window *w)
     struct view *v = &w->view;
     if (v->help || v->asking)
         v->help = v->asking = false;
+    else if (v->enlarged)
+        v->enlarged = false;
     else
         v->selection = (struct thing){0};
     v->notice[0] = '\0';
@@ -230,6 +254,60 @@ static void copy_command(struct window *w)
     window_command(w, text, sizeof(text));
     sdl_copy(text);
     snprintf(w->view.notice, sizeof(w->view.notice), "Copied: the command that leads here.");
+}
+
+static void notice(struct view *v, const char *format, const char *name)
+{
+    snprintf(v->notice, sizeof(v->notice), format, name);
+}
+
+static void next_pane(struct view *v)
+{
+    unsigned pane = v->pointed;
+    do
+        pane = pane + 1 < PANES ? pane + 1 : 0;
+    while (v->hidden >> pane & 1);
+    v->pointed = pane;
+    notice(v, "Z enlarges, H hides: %s.", pane_name[pane]);
+}
+
+static void enlarge(struct view *v)
+{
+    v->notice[0] = '\0';
+    if (!v->enlarged && v->pointed >= PANES)
+        notice(v, "%s at a pane first, with the mouse or Tab.", "Point");
+    v->enlarged = !v->enlarged && v->pointed < PANES;
+}
+
+/* The narration stays: without it nothing would say what happens. */
+static void hide(struct view *v)
+{
+    if (v->pointed >= PANES || v->pointed == PANE_NARRATION || v->enlarged)
+        return;
+    v->hidden |= 1u << v->pointed;
+    notice(v, "Shift+H shows it again: %s.", pane_name[v->pointed]);
+    v->pointed = PANES;
+}
+
+static void do_panes(struct view *v, enum action action)
+{
+    switch (action) {
+    case DO_NEXT_PANE:
+        next_pane(v);
+        break;
+    case DO_ENLARGE:
+        enlarge(v);
+        break;
+    case DO_HIDE:
+        hide(v);
+        break;
+    case DO_SHOW_ALL:
+        v->hidden = 0;
+        v->enlarged = false;
+        break;
+    default:
+        break;
+    }
 }
 
 static void do_find(struct window *w, enum action action)
@@ -357,6 +435,7 @@ static void act(struct window *w, enum action action)
     default:
         do_find(w, action);
         do_look(w, action);
+        do_panes(v, action);
         break;
     }
 }
@@ -442,6 +521,8 @@ static void on_move(struct window *w, const struct input *in)
     struct thing thing = item ? item->thing : (struct thing){0};
     w->changed = w->changed || thing.kind != THING_PANE || !thing_equal(v->hover, thing);
     v->hover = thing;
+    if (item && !v->enlarged)
+        v->pointed = item->pane;
     v->hover_x = in->x;
     v->hover_y = in->y;
 }

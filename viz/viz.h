@@ -13,7 +13,9 @@ struct viz_options {
     int width, height;   /* pixels */
     int scale;           /* text size, 1000: 1× */
     const char *theme;   /* "dark", "light", "contrast" */
+    const char *pane;    /* enlarged, one of viz_panes; NULL: none */
     bool still;          /* no motion */
+    bool narrate;        /* say each moment on standard output too, for screen readers */
     uint64_t exit_after; /* pictures drawn before the window closes by itself; 0: never */
 };
 
@@ -44,5 +46,6 @@ enum err viz_film(const struct viz_options *, const struct viz_film *, struct er
  */
 const char *const *viz_grains(void);
 const char *const *viz_themes(void);
+const char *const *viz_panes(void);
 
 #endif

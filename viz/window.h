@@ -20,6 +20,7 @@ struct window {
     uint64_t frames;
     struct moment titled; /* as the title says */
     bool changed, dragging, quit;
+    bool narrate; /* each moment is also a line on standard output */
     bool undoing; /* the newest event's motion runs backwards, then time goes one step back */
     const char *command; /* that opens this window, without the moment */
 };

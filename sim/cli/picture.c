@@ -16,16 +16,26 @@ void cli_picture_size(const struct argp_state *state, const char *text, struct v
     o->height = (int)h;
 }
 
-void cli_picture_theme(const struct argp_state *state, const char *text, struct viz_options *o)
+/* The name in the list that text is; ends the program with a message where there is none. */
+static const char *pick(const struct argp_state *state, const char *option,
+                        const char *const *names, const char *text)
 {
-    const char *const *names = viz_themes();
     size_t count = 0;
-    o->theme = NULL;
+    char near[128];
     for (; names[count]; count++)
         if (strcmp(names[count], text) == 0)
-            o->theme = names[count];
-    char near[128];
-    if (!o->theme)
-        argp_error(state, "--theme: there is no theme \"%s\"%s", text,
-                   cli_near(text, names, count, near));
+            return names[count];
+    argp_error(state, "--%s: there is no %s \"%s\"%s", option, option, text,
+               cli_near(text, names, count, near));
+    return NULL;
+}
+
+void cli_picture_theme(const struct argp_state *state, const char *text, struct viz_options *o)
+{
+    o->theme = pick(state, "theme", viz_themes(), text);
+}
+
+void cli_picture_pane(const struct argp_state *state, const char *text, struct viz_options *o)
+{
+    o->pane = pick(state, "pane", viz_panes(), text);
 }

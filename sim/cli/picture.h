@@ -9,5 +9,6 @@
  * message. */
 void cli_picture_size(const struct argp_state *, const char *text, struct viz_options *);
 void cli_picture_theme(const struct argp_state *, const char *text, struct viz_options *);
+void cli_picture_pane(const struct argp_state *, const char *text, struct viz_options *);
 
 #endif

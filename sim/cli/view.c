@@ -15,6 +15,8 @@ enum {
     KEY_SCALE,
     KEY_THEME,
     KEY_STILL,
+    KEY_NARRATE,
+    KEY_PANE,
     KEY_EXIT_AFTER,
     KEY_AT_ERROR,
 };
@@ -33,10 +35,14 @@ static const struct argp_option options[] = {
     {"size", KEY_SIZE, "WxH", 0, "Pixels of window or picture (default 1600x900)", 1},
     {"scale", KEY_SCALE, "S", 0, "Size of text, 0.5 to 3 (default 1)", 1},
     {"theme", KEY_THEME, "NAME", 0, "dark, light or contrast (default dark)", 1},
+    {"pane", KEY_PANE, "NAME", 0,
+     "Enlarge a pane: program, heap, address, tlb1, tlb2, psc, walk, areas, frames", 1},
     {"at-error", KEY_AT_ERROR, NULL, 0,
      "Begin at the first op that goes wrong: a mistake of the program, or a check of memwalk lab",
      1},
     {"still", KEY_STILL, NULL, 0, "No motion: every step is a cut", 1},
+    {"narrate", KEY_NARRATE, NULL, 0,
+     "Also print each moment as a line of text, for screen readers", 1},
     {"exit-after", KEY_EXIT_AFTER, "N", 0, "Close the window after N pictures, for tests", 1},
     {0},
 };
@@ -63,11 +69,17 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_THEME:
         cli_picture_theme(state, arg, &a->viz);
         return 0;
+    case KEY_PANE:
+        cli_picture_pane(state, arg, &a->viz);
+        return 0;
     case KEY_AT_ERROR:
         a->at_error = true;
         return 0;
     case KEY_STILL:
         a->viz.still = true;
+        return 0;
+    case KEY_NARRATE:
+        a->viz.narrate = true;
         return 0;
     case KEY_EXIT_AFTER:
         a->viz.exit_after = cli_number(state, "--exit-after", arg);
