@@ -210,9 +210,9 @@ $(BIN_TESTS): $B/tests/%: $B/tests/%.o $(call obj,$(SRC_HELP)) $B/roof.a $(LIB_A
 	@echo "  LD      $@"
 	@$(LINK) $^ $(LIBS_CHECK) $(LIBS) $(LIBS_VIZ) $(LIBS_PLOT) -lpthread -o $@
 
-$(BIN_BENCH): $B/tests/%: $B/tests/%.o $(LIB_A)
+$(BIN_BENCH): $B/tests/%: $B/tests/%.o $B/roof.a $(LIB_A)
 	@echo "  LD      $@"
-	@$(LINK) $^ $(LIBS) -o $@
+	@$(LINK) $^ $(LIBS) $(LIBS_VIZ) $(LIBS_PLOT) -lpthread -o $@
 
 $(BIN_FUZZ): $B/tests/%: $B/tests/%.o $(LIB_A)
 	@echo "  LD      $@"

@@ -1,9 +1,10 @@
 /* sdl.c: executes a scene with SDL2, and turns SDL's events into ours. The only file that knows
  * SDL, so that everything else can be tested without a screen.
  *
- * Round corners and discs are cut from circles that are drawn once per radius with smooth edges;
- * letters are textures, made once per face and size. Both the window and the picture in memory go
- * through the same renderer calls, so a PNG shows what the screen shows.
+ * Round corners and discs are cut from circles that are drawn once per radius and colour with
+ * smooth edges; letters are textures, made once per face, size and colour: SDL's software renderer
+ * copies a texture as it is several times as fast as one that it has to tint. Both the window and
+ * the picture in memory go through the same renderer calls, so a PNG shows what the screen shows.
  */
 #include "viz/sdl.h"
 
@@ -20,11 +21,15 @@
 #include <string.h>
 
 #define FONTS_MAX  160
-#define GLYPHS     512 /* room of the table of one font; a power of two */
-#define CIRCLE_MAX 64
+#define GLYPHS     1024 /* room of the table of one font; a power of two */
+#define CIRCLE_MAX 256
+#define BOX_MAX    256         /* a power of two */
+#define BOX_PIXELS (256 * 128) /* larger ones are few, and drawn piece by piece */
+#define PLOT_MAX   8
 
 struct glyph {
     uint32_t character; /* 0: empty place */
+    enum colour colour;
     SDL_Texture *texture;
     int w, h, advance;
 };
@@ -38,6 +43,20 @@ struct font {
 
 struct circle { /* a disc (ring: a circle line) of that radius */
     int radius, ring;
+    enum colour colour;
+    int alpha;
+    SDL_Texture *texture;
+};
+
+struct box { /* a whole box: most are cells, of which there are hundreds that look the same */
+    int w, h, radius, edge_px;
+    enum colour fill, edge;
+    uint8_t alpha;
+    SDL_Texture *texture; /* NULL: empty place */
+};
+
+struct plot { /* a curve; it changes far less often than what stands around it */
+    uint64_t hash;
     SDL_Texture *texture;
 };
 
@@ -50,6 +69,9 @@ struct sdl {
     size_t fonts;
     struct circle circle[CIRCLE_MAX];
     size_t circles;
+    struct box box[BOX_MAX];
+    struct plot plot[PLOT_MAX];
+    size_t plots; /* made so far */
     struct metrics metrics;
     enum theme theme;
 };
@@ -145,14 +167,16 @@ static TTF_Font *font_with(struct sdl *s, struct font *f, uint32_t c)
     return f->ttf;
 }
 
-static void glyph_make(struct sdl *s, struct font *f, struct glyph *g, uint32_t c)
+static void glyph_make(struct sdl *s, struct font *f, struct glyph *g, uint32_t c,
+                       enum colour colour)
 {
-    *g = (struct glyph){.character = c, .advance = f->px / 2};
+    struct rgb rgb = theme_colour(s->theme, colour);
+    *g = (struct glyph){.character = c, .colour = colour, .advance = f->px / 2};
     TTF_Font *ttf = font_with(s, f, c);
     if (!ttf)
         return;
     TTF_GlyphMetrics32(ttf, c, NULL, NULL, NULL, NULL, &g->advance);
-    SDL_Surface *surface = TTF_RenderGlyph32_Blended(ttf, c, (SDL_Color){255, 255, 255, 255});
+    SDL_Surface *surface = TTF_RenderGlyph32_Blended(ttf, c, (SDL_Color){rgb.r, rgb.g, rgb.b, 255});
     if (!surface)
         return;
     g->texture = SDL_CreateTextureFromSurface(s->renderer, surface);
@@ -161,18 +185,18 @@ static void glyph_make(struct sdl *s, struct font *f, struct glyph *g, uint32_t 
     SDL_FreeSurface(surface);
 }
 
-static struct glyph *glyph_get(struct sdl *s, struct font *f, uint32_t c)
+static struct glyph *glyph_get(struct sdl *s, struct font *f, uint32_t c, enum colour colour)
 {
-    size_t i = c * 2654435761u & (GLYPHS - 1);
+    size_t i = (c * 31 + colour) * 2654435761u >> 8 & (GLYPHS - 1);
     for (size_t tries = 0; tries < 16; tries++, i = (i + 1) & (GLYPHS - 1)) {
-        if (f->glyph[i].character == c)
+        if (f->glyph[i].character == c && f->glyph[i].colour == colour)
             return &f->glyph[i];
         if (!f->glyph[i].character)
             break;
     }
     if (f->glyph[i].texture)
         SDL_DestroyTexture(f->glyph[i].texture);
-    glyph_make(s, f, &f->glyph[i], c);
+    glyph_make(s, f, &f->glyph[i], c, colour);
     return &f->glyph[i];
 }
 
@@ -180,7 +204,7 @@ static int advance(void *ctx, enum face face, int px, uint32_t c)
 {
     struct sdl *s = ctx;
     struct font *f = font_get(s, face, px);
-    return f ? glyph_get(s, f, c)->advance : px;
+    return f ? glyph_get(s, f, c, C_TEXT)->advance : px;
 }
 
 /* ---- colours and circles ---- */
@@ -200,8 +224,10 @@ static Uint8 coverage(double distance, int radius, int ring)
     return (Uint8)(c <= 0 ? 0 : c * 255);
 }
 
-static SDL_Texture *circle_make(struct sdl *s, int radius, int ring)
+static SDL_Texture *circle_make(struct sdl *s, int radius, int ring, enum colour role, int alpha)
 {
+    struct rgb c = theme_colour(s->theme, role);
+    Uint32 rgb = (Uint32)c.r << 16 | (Uint32)c.g << 8 | c.b;
     int side = 2 * radius;
     SDL_Surface *surface =
         SDL_CreateRGBSurfaceWithFormat(0, side, side, 32, SDL_PIXELFORMAT_ARGB8888);
@@ -211,44 +237,43 @@ static SDL_Texture *circle_make(struct sdl *s, int radius, int ring)
         Uint32 *row = (void *)((Uint8 *)surface->pixels + y * surface->pitch);
         for (int x = 0; x < side; x++) {
             double distance = hypot(x + 0.5 - radius, y + 0.5 - radius);
-            row[x] = (Uint32)coverage(distance, radius, ring) << 24 | 0xffffff;
+            row[x] = (Uint32)coverage(distance, radius, ring) * (Uint32)alpha / 255 << 24 | rgb;
         }
     }
     SDL_Texture *texture = SDL_CreateTextureFromSurface(s->renderer, surface);
     SDL_FreeSurface(surface);
+    if (texture)
+        SDL_SetTextureBlendMode(texture, SDL_BLENDMODE_BLEND);
     return texture;
 }
 
-static SDL_Texture *circle_get(struct sdl *s, int radius, int ring)
+static void forget_circles(struct sdl *s)
 {
     for (size_t i = 0; i < s->circles; i++)
-        if (s->circle[i].radius == radius && s->circle[i].ring == ring)
-            return s->circle[i].texture;
-    if (s->circles == CIRCLE_MAX) {
-        for (size_t i = 0; i < s->circles; i++)
-            SDL_DestroyTexture(s->circle[i].texture);
-        s->circles = 0;
-    }
-    struct circle *c = &s->circle[s->circles++];
-    *c = (struct circle){radius, ring, circle_make(s, radius, ring)};
-    return c->texture;
+        SDL_DestroyTexture(s->circle[i].texture);
+    s->circles = 0;
 }
 
-static void circle_colour(struct sdl *s, SDL_Texture *texture, enum colour role, int alpha)
+static SDL_Texture *circle_get(struct sdl *s, int radius, int ring, enum colour colour, int alpha)
 {
-    struct rgb c = theme_colour(s->theme, role);
-    SDL_SetTextureColorMod(texture, c.r, c.g, c.b);
-    SDL_SetTextureAlphaMod(texture, (Uint8)alpha);
-    SDL_SetTextureBlendMode(texture, SDL_BLENDMODE_BLEND);
+    for (size_t i = 0; i < s->circles; i++) {
+        const struct circle *c = &s->circle[i];
+        if (c->radius == radius && c->ring == ring && c->colour == colour && c->alpha == alpha)
+            return c->texture;
+    }
+    if (s->circles == CIRCLE_MAX)
+        forget_circles(s);
+    struct circle *c = &s->circle[s->circles++];
+    *c = (struct circle){radius, ring, colour, alpha, circle_make(s, radius, ring, colour, alpha)};
+    return c->texture;
 }
 
 /* The four quarters of a circle in the corners of a rectangle. */
 static void corners(struct sdl *s, struct rect r, int radius, int ring, enum colour role, int alpha)
 {
-    SDL_Texture *texture = circle_get(s, radius, ring);
+    SDL_Texture *texture = circle_get(s, radius, ring, role, alpha);
     if (!texture)
         return;
-    circle_colour(s, texture, role, alpha);
     for (int i = 0; i < 4; i++) {
         int right = i & 1;
         int bottom = i >> 1;
@@ -267,12 +292,107 @@ static void fill(struct sdl *s, int x, int y, int w, int h)
 
 /* ---- the items ---- */
 
+/* How far inside the box the middle of pixel x, y is, in pixels; below 0: outside. */
+static double depth(const struct box *b, int x, int y)
+{
+    double right = b->w - x - 0.5, bottom = b->h - y - 0.5;
+    double dx = fmin(x + 0.5, right), dy = fmin(y + 0.5, bottom);
+    if (dx < b->radius && dy < b->radius)
+        return b->radius - hypot(b->radius - dx, b->radius - dy);
+    return fmin(dx, dy);
+}
+
+/* Pixel x, y of the box: its edge over its filling. */
+static Uint32 box_pixel(const struct box *b, struct rgb fill, struct rgb edge, int x, int y)
+{
+    double in = depth(b, x, y);
+    double covered = fmin(fmax(in + 0.5, 0), 1);
+    double ring = b->edge == C_NONE ? 0 : covered * fmin(fmax(b->edge_px - in + 0.5, 0), 1);
+    double filled = b->fill == C_NONE ? 0 : covered * b->alpha / 255 * (1 - ring);
+    double alpha = ring + filled;
+    if (alpha <= 0)
+        return 0;
+    Uint32 red = (Uint32)((edge.r * ring + fill.r * filled) / alpha + 0.5);
+    Uint32 green = (Uint32)((edge.g * ring + fill.g * filled) / alpha + 0.5);
+    Uint32 blue = (Uint32)((edge.b * ring + fill.b * filled) / alpha + 0.5);
+    return (Uint32)(alpha * 255 + 0.5) << 24 | red << 16 | green << 8 | blue;
+}
+
+static SDL_Surface *surface_make(int w, int h)
+{
+    return SDL_CreateRGBSurfaceWithFormat(0, w, h, 32, SDL_PIXELFORMAT_ARGB8888);
+}
+
+/* Frees the surface. */
+static SDL_Texture *texture_of(struct sdl *s, SDL_Surface *surface)
+{
+    SDL_Texture *texture = SDL_CreateTextureFromSurface(s->renderer, surface);
+    SDL_FreeSurface(surface);
+    if (texture)
+        SDL_SetTextureBlendMode(texture, SDL_BLENDMODE_BLEND);
+    return texture;
+}
+
+static SDL_Texture *box_make(struct sdl *s, const struct box *b)
+{
+    struct rgb fill = theme_colour(s->theme, b->fill), edge = theme_colour(s->theme, b->edge);
+    SDL_Surface *surface = surface_make(b->w, b->h);
+    for (int y = 0; surface && y < b->h; y++) {
+        Uint32 *row = (void *)((Uint8 *)surface->pixels + y * surface->pitch);
+        for (int x = 0; x < b->w; x++)
+            row[x] = box_pixel(b, fill, edge, x, y);
+    }
+    return surface ? texture_of(s, surface) : NULL;
+}
+
+static bool box_same(const struct box *a, const struct box *b)
+{
+    return a->w == b->w && a->h == b->h && a->radius == b->radius && a->edge_px == b->edge_px &&
+           a->fill == b->fill && a->edge == b->edge && a->alpha == b->alpha;
+}
+
+/* One place for each way to look; who comes later takes it. NULL: no memory. */
+static SDL_Texture *box_get(struct sdl *s, const struct box *wanted)
+{
+    uint32_t hash = (uint32_t)wanted->w * 31 + (uint32_t)wanted->h;
+    hash = (hash * 31 + wanted->fill) * 31 + wanted->edge;
+    hash = ((hash * 31 + wanted->alpha) * 31 + (uint32_t)wanted->edge_px) * 2654435761u >> 16;
+    struct box *b = &s->box[hash & (BOX_MAX - 1)];
+    if (b->texture && box_same(b, wanted))
+        return b->texture;
+    if (b->texture)
+        SDL_DestroyTexture(b->texture);
+    *b = *wanted;
+    b->texture = box_make(s, b);
+    return b->texture;
+}
+
+static void forget_boxes(struct sdl *s)
+{
+    for (size_t i = 0; i < BOX_MAX; i++)
+        if (s->box[i].texture)
+            SDL_DestroyTexture(s->box[i].texture);
+    for (size_t i = 0; i < PLOT_MAX; i++)
+        if (s->plot[i].texture)
+            SDL_DestroyTexture(s->plot[i].texture);
+    memset(s->box, 0, sizeof(s->box));
+    memset(s->plot, 0, sizeof(s->plot));
+}
+
 static void draw_box(struct sdl *s, const struct item *t)
 {
     struct rect r = t->at;
     int radius = t->radius;
     if (radius * 2 > r.w || radius * 2 > r.h)
         radius = (r.w < r.h ? r.w : r.h) / 2;
+    if (radius && r.w * r.h <= BOX_PIXELS) {
+        SDL_Texture *whole =
+            box_get(s, &(struct box){r.w, r.h, radius, t->edge == C_NONE ? 0 : t->edge_px, t->fill,
+                                     t->edge, t->fill == C_NONE ? 0 : t->alpha, NULL});
+        if (whole)
+            SDL_RenderCopy(s->renderer, whole, NULL, &(SDL_Rect){r.x, r.y, r.w, r.h});
+        return;
+    }
     if (t->fill != C_NONE) {
         set_colour(s, t->fill, t->alpha);
         fill(s, r.x + radius, r.y, r.w - 2 * radius, r.h);
@@ -315,15 +435,12 @@ static void draw_grid(struct sdl *s, const struct item *t)
 static void draw_text(struct sdl *s, const struct item *t, const char *text)
 {
     struct font *f = font_get(s, t->face, t->px);
-    struct rgb c = theme_colour(s->theme, t->fill);
     int x = t->at.x;
     for (uint32_t u = text_next(&text); u && f; u = text_next(&text)) {
-        struct glyph *g = glyph_get(s, f, u);
-        if (g->texture) {
-            SDL_SetTextureColorMod(g->texture, c.r, c.g, c.b);
+        const struct glyph *g = glyph_get(s, f, u, t->fill);
+        if (g->texture)
             SDL_RenderCopy(s->renderer, g->texture, NULL,
                            &(SDL_Rect){x, t->at.y + (t->at.h - g->h) / 2, g->w, g->h});
-        }
         x += g->advance;
     }
 }
@@ -379,14 +496,12 @@ static void draw_disc(struct sdl *s, const struct item *t)
 {
     int radius = t->at.w / 2;
     SDL_Rect to = {t->at.x, t->at.y, 2 * radius, 2 * radius};
-    SDL_Texture *disc = circle_get(s, radius, 0);
-    SDL_Texture *ring = circle_get(s, radius, t->edge_px);
-    if (!disc || !ring)
-        return;
-    circle_colour(s, disc, t->fill, 255);
-    SDL_RenderCopy(s->renderer, disc, NULL, &to);
-    circle_colour(s, ring, t->edge, 255);
-    SDL_RenderCopy(s->renderer, ring, NULL, &to);
+    SDL_Texture *disc = circle_get(s, radius, 0, t->fill, 255);
+    if (disc)
+        SDL_RenderCopy(s->renderer, disc, NULL, &to);
+    SDL_Texture *ring = circle_get(s, radius, t->edge_px, t->edge, 255);
+    if (ring)
+        SDL_RenderCopy(s->renderer, ring, NULL, &to);
 }
 
 /* A Bézier curve that leaves and arrives level, then the head. */
@@ -418,10 +533,56 @@ static void draw_line(struct sdl *s, const struct item *t)
     SDL_RenderDrawLine(s->renderer, t->at.x, t->at.y, t->at.x + t->at.w, t->at.y + t->at.h);
 }
 
-static void draw_plot(struct sdl *s, const struct item *t, const struct point *p)
+static void draw_curve(struct sdl *s, const struct item *t, const struct point *p, int x, int y)
 {
     for (size_t i = 1; i < t->count; i++)
-        draw_piece(s, p[i - 1].x, p[i - 1].y, p[i].x, p[i].y, t->edge_px, t->fill);
+        draw_piece(s, p[i - 1].x - x, p[i - 1].y - y, p[i].x - x, p[i].y - y, t->edge_px, t->fill);
+}
+
+/* All of a curve's pixels have its colour from the start and differ in alpha alone, so that what is
+ * blended here can be blended once more. */
+static SDL_Texture *plot_make(struct sdl *s, const struct item *t, const struct point *p,
+                              SDL_Rect at)
+{
+    struct rgb c = theme_colour(s->theme, t->fill);
+    SDL_Surface *surface = surface_make(at.w, at.h);
+    SDL_Renderer *own = surface ? SDL_CreateSoftwareRenderer(surface) : NULL;
+    if (!own) {
+        SDL_FreeSurface(surface);
+        return NULL;
+    }
+    SDL_FillRect(surface, NULL, (Uint32)c.r << 16 | (Uint32)c.g << 8 | c.b);
+    SDL_Renderer *screen = s->renderer;
+    s->renderer = own;
+    SDL_SetRenderDrawBlendMode(own, SDL_BLENDMODE_BLEND);
+    draw_curve(s, t, p, at.x, at.y);
+    SDL_RenderFlush(own);
+    s->renderer = screen;
+    SDL_DestroyRenderer(own);
+    return texture_of(s, surface);
+}
+
+static void draw_plot(struct sdl *s, const struct item *t, const struct point *p)
+{
+    int fringe = t->edge_px + 1;
+    SDL_Rect at = {t->at.x - fringe, t->at.y - fringe, t->at.w + 2 * fringe, t->at.h + 2 * fringe};
+    uint64_t hash = (uint64_t)t->fill << 32 | (uint64_t)t->edge_px;
+    for (size_t i = 0; i < t->count; i++)
+        hash = ((hash ^ (uint64_t)p[i].x) * 31 ^ (uint64_t)p[i].y) * UINT64_C(0x9e3779b97f4a7c15);
+    struct plot *found = NULL;
+    for (size_t i = 0; i < PLOT_MAX && !found; i++)
+        if (s->plot[i].texture && s->plot[i].hash == hash)
+            found = &s->plot[i];
+    if (!found) {
+        found = &s->plot[s->plots++ % PLOT_MAX];
+        if (found->texture)
+            SDL_DestroyTexture(found->texture);
+        *found = (struct plot){hash, plot_make(s, t, p, at)};
+    }
+    if (found->texture)
+        SDL_RenderCopy(s->renderer, found->texture, NULL, &at);
+    else
+        draw_curve(s, t, p, 0, 0);
 }
 
 static void draw_item(struct sdl *s, const struct scene *scene, const struct item *t)
@@ -469,9 +630,13 @@ static void forget_fonts(struct sdl *s)
 
 void sdl_draw(struct sdl *s, const struct scene *scene, enum theme theme)
 {
-    s->theme = theme;
-    if (s->fonts > FONTS_MAX / 2)
+    if (s->fonts > FONTS_MAX / 2 || s->theme != theme)
         forget_fonts(s);
+    if (s->theme != theme) {
+        forget_circles(s);
+        forget_boxes(s);
+    }
+    s->theme = theme;
     SDL_SetRenderDrawBlendMode(s->renderer, SDL_BLENDMODE_BLEND);
     set_colour(s, C_BACK, 255);
     SDL_RenderClear(s->renderer);
@@ -547,8 +712,8 @@ void sdl_close(struct sdl *s)
     if (!s)
         return;
     forget_fonts(s);
-    for (size_t i = 0; i < s->circles; i++)
-        SDL_DestroyTexture(s->circle[i].texture);
+    forget_circles(s);
+    forget_boxes(s);
     for (int f = 0; f < FACES; f++)
         free(s->file[f]);
     if (s->renderer)

@@ -94,7 +94,7 @@ static struct result machine(const char *policy, const va_t *va, size_t n, uint3
 {
     struct error e = {0};
     struct config c;
-    struct access_run *run;
+    struct access_run *run = NULL;
     char text[32];
     size_t done;
     config_default(&c);

@@ -32,7 +32,7 @@ static void look(int signal, siginfo_t *info, void *context)
     }
 }
 
-static void die(const struct error *e)
+static _Noreturn void die(const struct error *e)
 {
     error_print(e, stderr);
     exit(2);

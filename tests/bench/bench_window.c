@@ -1,0 +1,122 @@
+/* bench_window.c: how long a picture of the window takes: making its scene and drawing it by the
+ * software renderer, at 1600 × 900, in motion, at the moments with the most to show; and how long
+ * it takes from the start to the first picture; all of it processor time. Usage: bench_window [TRACE]; the default is a
+ * shipped recording.
+ */
+#include "viz/window.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define PICTURES 300u
+#define STARTS   5u
+
+static double now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return 1e3 * (double)t.tv_sec + 1e-6 * (double)t.tv_nsec;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static void print_percentiles(const char *what, double *ms, const char *goal)
+{
+    qsort(ms, PICTURES, sizeof(ms[0]), by_value);
+    printf("%-44s %8.2f %8.2f %8.2f  ms%s\n", what, ms[0], ms[PICTURES / 2],
+           ms[PICTURES * 99 / 100], goal);
+}
+
+static _Noreturn void die(const struct error *e)
+{
+    error_print(e, stderr);
+    exit(2);
+}
+
+static void open_picture(struct window *w, const struct viz_options *o)
+{
+    struct error error = {0};
+    if (window_open(w, o, &error) || sdl_open_picture(&w->sdl, o->width, o->height, &error))
+        die(&error);
+}
+
+static void bench_start(const struct viz_options *o)
+{
+    double ms[STARTS];
+    for (unsigned i = 0; i < STARTS; i++) {
+        struct window w = {0};
+        double start = now_ms();
+        open_picture(&w, o);
+        travel_to(&w.travel, o->at);
+        window_draw(&w);
+        ms[i] = now_ms() - start;
+        window_close(&w);
+    }
+    qsort(ms, STARTS, sizeof(ms[0]), by_value);
+    printf("%-44s %8.2f %8.2f %8.2f  ms (goal: 300); min median max of %u\n",
+           "trace in memory to first picture", ms[0], ms[STARTS / 2], ms[STARTS - 1], STARTS);
+}
+
+/* The steps of the op of the trace that has the most of them, one picture each, half in flight. */
+static void bench_pictures(const struct viz_options *o, uint64_t op, const char *what)
+{
+    static double scene[PICTURES], draw[PICTURES], all[PICTURES];
+    struct window w = {0};
+    char text[80];
+    open_picture(&w, o);
+    while (survey_run(w.travel.survey, 1000))
+        continue;
+    for (unsigned i = 0; i < PICTURES; i++) {
+        uint64_t step = w.view.steps ? i % w.view.steps : 0;
+        travel_to(&w.travel, (struct moment){op, step});
+        w.view.phase = (int)(i % 4) * PHASE_DONE / 4;
+        double start = now_ms();
+        paint_scene(&w.scene, travel_model(&w.travel), &w.view, sdl_metrics(w.sdl), o->width,
+                    o->height, &w.layout);
+        double made = now_ms();
+        sdl_draw(w.sdl, &w.scene, w.view.theme);
+        double drawn = now_ms();
+        scene[i] = made - start;
+        draw[i] = drawn - made;
+        all[i] = drawn - start;
+    }
+    snprintf(text, sizeof(text), "%s, %zu items: scene", what, w.scene.items);
+    print_percentiles(text, scene, "");
+    print_percentiles("  drawing", draw, "");
+    print_percentiles("  both", all, " (goal for the 99th: 16)");
+    window_close(&w);
+}
+
+int main(int argc, char **argv)
+{
+    const char *path = argc > 1 ? argv[1] : "traces/sqlite3.jsonl.zst";
+    struct error error = {0};
+    struct trace *t;
+    struct config c;
+    if (trace_load(&t, path, &error))
+        die(&error);
+    config_default(&c);
+    struct viz_options o = {.trace = t,
+                            .config = &c,
+                            .name = "bench",
+                            .command = "bench",
+                            .at = {1, 0},
+                            .width = VIZ_WIDTH,
+                            .height = VIZ_HEIGHT,
+                            .scale = 1000,
+                            .theme = "dark"};
+    printf("%s, %dx%d, software renderer\n%-44s %8s %8s %8s\n", path, o.width, o.height, "", "min",
+           "50th", "99th");
+    bench_start(&o);
+    bench_pictures(&o, 1, "first op");
+    bench_pictures(&o, t->count / 2, "middle of the run");
+    bench_pictures(&o, t->count, "end of the run");
+    trace_free(t);
+    return 0;
+}
