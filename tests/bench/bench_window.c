@@ -1,7 +1,7 @@
 /* bench_window.c: how long a picture of the window takes: making its scene and drawing it by the
  * software renderer, at 1600 × 900, in motion, at the moments with the most to show; and how long
- * it takes from the start to the first picture; all of it processor time. Usage: bench_window [TRACE]; the default is a
- * shipped recording.
+ * it takes from the start to the first picture; all of it processor time. Usage: bench_window
+ * [TRACE]; the default is a shipped recording.
  */
 #include "viz/window.h"
 
