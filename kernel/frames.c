@@ -92,8 +92,15 @@ static pfn_t block_pop(struct frames *f, unsigned order)
     return f->fresh++ * CHUNK_FRAMES;
 }
 
+void frames_fail_at(struct frames *f, uint64_t n)
+{
+    f->fail_at = n;
+}
+
 pfn_t frames_take(struct frames *f, unsigned order)
 {
+    if (f->fail_at && --f->fail_at == 0)
+        return PFN_NONE;
     unsigned have = order;
     while (have <= LAST_ORDER && !f->blocks[have])
         have++;

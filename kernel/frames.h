@@ -70,6 +70,7 @@ struct frames {
     uint64_t free;
     uint64_t blocks[FRAME_ORDERS]; /* free blocks of each order */
     struct frame_list list[FRAME_ORDERS];
+    uint64_t fail_at; /* tests: requests until one finds nothing, once; 0: none will */
     uint64_t chunks;
     uint64_t fresh, fresh_end;  /* chunks [fresh, fresh_end) are free and were never used */
     struct frame_chunk **chunk; /* NULL: all free, or all reserved */
@@ -80,6 +81,8 @@ struct frames *frames_new(struct env *, pfn_t total, pfn_t reserved);
 /* An aligned block of 2^order frames, PFN_NONE: none free, or no memory for its metadata. Its
  * frames are still marked FRAME_FREE: the caller says what they are for. */
 pfn_t frames_take(struct frames *, unsigned order);
+/* Tests: request number n from now on (from 1) finds nothing, once. 0 switches it off. */
+void frames_fail_at(struct frames *, uint64_t n);
 /* The frames are marked FRAME_FREE. */
 void frames_give(struct frames *, pfn_t, unsigned order);
 /* The metadata of a frame, or NULL where its chunk was never used. */
