@@ -200,23 +200,24 @@ int glibc_mallopt(struct heap *h, int param, int64_t given)
 struct tunable {
     const char *name;
     int (*set)(struct heap *, uint64_t);
-    uint64_t max;
+    uint64_t min, max;
 };
 
-/* In the order in which the library asks for them. */
+/* In the order in which the library asks for them, with the range that it allows.
+ * Source: elf/dl-tunables.list. */
 static const struct tunable tunables[] = {
-    {"glibc.malloc.top_pad", set_top_pad, UINT64_MAX},
-    {"glibc.malloc.perturb", set_perturb, 0xff},
-    {"glibc.malloc.mmap_max", set_mmap_max, INT32_MAX},
-    {"glibc.malloc.mmap_threshold", set_mmap_threshold, UINT64_MAX},
-    {"glibc.malloc.trim_threshold", set_trim_threshold, UINT64_MAX},
-    {"glibc.malloc.arena_max", set_arena_max, UINT64_MAX},
-    {"glibc.malloc.arena_test", set_arena_test, UINT64_MAX},
-    {"glibc.malloc.tcache_max", set_tcache_max, UINT64_MAX},
-    {"glibc.malloc.tcache_count", set_tcache_count, UINT64_MAX},
-    {"glibc.malloc.tcache_unsorted_limit", set_tcache_unsorted, UINT64_MAX},
-    {"glibc.malloc.mxfast", set_mxfast, UINT64_MAX},
-    {"glibc.malloc.hugetlb", set_hugetlb, UINT64_MAX},
+    {"glibc.malloc.top_pad", set_top_pad, 0, UINT64_MAX},
+    {"glibc.malloc.perturb", set_perturb, 0, 0xff},
+    {"glibc.malloc.mmap_max", set_mmap_max, 0, INT32_MAX},
+    {"glibc.malloc.mmap_threshold", set_mmap_threshold, 0, UINT64_MAX},
+    {"glibc.malloc.trim_threshold", set_trim_threshold, 0, UINT64_MAX},
+    {"glibc.malloc.arena_max", set_arena_max, 1, UINT64_MAX},
+    {"glibc.malloc.arena_test", set_arena_test, 1, UINT64_MAX},
+    {"glibc.malloc.tcache_max", set_tcache_max, 0, UINT64_MAX},
+    {"glibc.malloc.tcache_count", set_tcache_count, 0, UINT64_MAX},
+    {"glibc.malloc.tcache_unsorted_limit", set_tcache_unsorted, 0, UINT64_MAX},
+    {"glibc.malloc.mxfast", set_mxfast, 0, UINT64_MAX},
+    {"glibc.malloc.hugetlb", set_hugetlb, 0, UINT64_MAX},
 };
 
 /* The last value that the text "name=value:name=value" has for this name; false: none in range. */
@@ -228,7 +229,7 @@ static bool tunable_value(const char *text, const struct tunable *t, uint64_t *v
         size_t n = strcspn(text, ":");
         if (n > length && strncmp(text, t->name, length) == 0 && text[length] == '=') {
             uint64_t v = strtoull(text + length + 1, NULL, 0);
-            if (v <= t->max) {
+            if (v >= t->min && v <= t->max) {
                 *value = v;
                 found = true;
             }

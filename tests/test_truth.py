@@ -5,6 +5,7 @@ in ../shared/traces in both modes, where that folder is here."""
 import glob
 import json
 import os
+import re
 import subprocess
 import tempfile
 
@@ -115,6 +116,20 @@ def rules():
                    run.stdout + run.stderr)
 
 
+def refused_tunable():
+    """A value out of range is as if it were not there: an earlier one stays."""
+    with tempfile.TemporaryDirectory() as folder:
+        trace = os.path.join(folder, "rule.jsonl")
+        with open(trace, "w", encoding="utf-8") as file:
+            file.write('{"op":"malloc","id":1,"size":24}\n')
+        names = {"arena_max": (2, 0), "arena_test": (3, 0), "mmap_max": (4, 1 << 31)}
+        text = ":".join(f"glibc.malloc.{n}={v}" for n, both in names.items() for v in both)
+        run = truth(trace, "--arena=-", f"--tunables={text}")
+        report("a tunable out of range is passed over",
+               all(f"\n{line}\n" in run.stdout for line in
+                   ("arena_max 2", "arena_test 3", "n_mmaps_max 4")), run.stdout + run.stderr)
+
+
 def differences():
     """A difference is found, shown, and told by the exit status; bad input is status 2."""
     with tempfile.TemporaryDirectory() as folder:
@@ -139,6 +154,18 @@ def differences():
         report("the summary is JSON with areas", summary["vmas"][0]["start"] == "h+0",
                str(summary))
         none = truth(trace, f"--against={folder}/nothing")
+        with open(trace, "w", encoding="utf-8") as file:
+            file.write('{"op":"malloc","id":1,"size":9223372036854775808}\n')
+        truth(trace, f"--out={prefix}.out", f"--sys={prefix}.sys", f"--summary={prefix}.json",
+              f"--arena={prefix}.arena")
+        with open(f"{prefix}.arena", encoding="utf-8") as file:
+            arena = re.sub(r"top m\+\d+ size 0", "top m+10390720 size 0", file.read())
+        with open(f"{prefix}.arena", "w", encoding="utf-8") as file:
+            file.write(arena)
+        os.remove(f"{prefix}.arena.gz")
+        empty = truth(trace, f"--against={prefix}")
+        report("where the library lies makes no difference while there is no heap",
+               empty.returncode == 0 and "top m+10390720" in arena, empty.stdout + empty.stderr)
         report("a prefix without files is refused", none.returncode == 2, none.stderr)
         with open(f"{prefix}.json", "w", encoding="utf-8") as file:
             file.write('{"heap0": 7}')
@@ -211,6 +238,7 @@ def threads():
 def main():
     rules()
     first_call_refused()
+    refused_tunable()
     aborts()
     circles()
     threads()

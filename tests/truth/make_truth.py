@@ -102,11 +102,26 @@ PROFILES = {
 OPTIONS = {1: (0, 16, 64, 80, 128, 160, 161), -1: (0, 65536, 131072, 1 << 20, 4096),
            -2: (0, 4096, 131072, 262144, 1000), -3: (4096, 65536, 131072, 1 << 20, 1 << 26),
            -4: (0, 2, 65536), -6: (0, 0, 90), -5: (3,), 7: (1,)}
-TUNABLES = ("tcache_count=0", "tcache_count=2", "tcache_count=100", "tcache_max=128",
-            "tcache_max=0", "tcache_unsorted_limit=1", "tcache_unsorted_limit=3", "mxfast=0",
-            "mxfast=160", "top_pad=0", "top_pad=1048576", "mmap_threshold=32768",
-            "trim_threshold=65536", "mmap_max=0", "perturb=85", "arena_max=1", "mxfast=64", "hugetlb=1",
-            "hugetlb=2")
+# Values worth trying of each tunable; some are refused, some are written strangely.
+TUNABLES = {
+    "tcache_count": (0, 1, 2, 100, 65535, 65536), "tcache_max": (0, 8, 128, 500, 1032, 1033),
+    "tcache_unsorted_limit": (1, 3, 20), "mxfast": (0, 7, 8, 32, 64, 100, 160, 161),
+    "top_pad": (0, 1, 5000, 1048576, 3 << 20), "mmap_threshold": (0, 1, 4096, 32768, 1 << 26),
+    "trim_threshold": (0, 4096, 65536, 1 << 22), "mmap_max": (0, 1, 5, 65537, 1 << 31, -1),
+    "perturb": (85, 255, 256), "arena_max": (0, 1, 2), "arena_test": (1, 8), "hugetlb": (0, 1, 2),
+}
+SPELLINGS = ("{}", "{}", "{}", "{:#x}", "{}kB", " {}", "0{:o}")
+
+
+def tunables_text(rng):
+    """One to three settings; a name may come twice."""
+    names = [rng.choice(list(TUNABLES)) for _ in range(rng.choice((1, 1, 2, 3)))]
+    texts = []
+    for name in names:
+        values = TUNABLES[name]
+        value = rng.choice(values) if rng.random() < 0.7 else rng.randrange(max(values) + 1)
+        texts.append(f"glibc.malloc.{name}=" + rng.choice(SPELLINGS).format(value))
+    return ":".join(texts)
 
 
 class Writer:
@@ -228,14 +243,23 @@ def compare(program, ops, touch, prefix, tunables):
     return lines, "" if same else " ".join(call) + "\n" + run.stdout + run.stderr
 
 
+def compare_calm(program, ops, touch, prefix, tunables):
+    """compare, again where huge pages are asked for and something differs: khugepaged then makes
+    some by its own clock, now and then in the middle of a native replay."""
+    for _ in range(3 if "hugetlb" in tunables else 1):
+        result = compare(program, ops, touch, prefix, tunables)
+        if result is None or not result[1]:
+            break
+    return result
+
+
 def make(seed):
     """Trace, mode and tunables of a seed."""
     rng = random.Random(seed)
     profile = list(PROFILES)[seed % len(PROFILES)]
     tunables = ""
-    if rng.random() < 0.4:
-        chosen = rng.sample(TUNABLES, rng.choice((1, 1, 2)))
-        tunables = ":".join("glibc.malloc." + text for text in chosen)
+    if rng.random() < 0.5:
+        tunables = tunables_text(rng)
     ops = Writer(rng, profile).write()
     return profile, ops, rng.choice(("none", "all")) if profile != "huge" else "none", tunables
 
@@ -255,7 +279,7 @@ def random_traces(program, count, seed, folder):
     start, lines, ops_done, bad = time.time(), 0, 0, 0
     for i in range(count):
         profile, ops, touch, tunables = make(seed + i)
-        result = compare(program, ops, touch, os.path.join(folder, "t"), tunables)
+        result = compare_calm(program, ops, touch, os.path.join(folder, "t"), tunables)
         if result is None:
             other_library()
             return 0
