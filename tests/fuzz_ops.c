@@ -37,6 +37,10 @@ static bool can_harm(enum op_kind kind)
     case OP_brk:
     case OP_sbrk:
     case OP_mmap:
+    case OP_mmap_file:
+    case OP_pread:
+    case OP_pkey_mprotect:
+    case OP_wrpkru: /* the allocator itself may not write any more */
     case OP_munmap:
     case OP_mremap:
     case OP_mprotect:
@@ -196,7 +200,7 @@ static bool harms(const struct op *op, uint64_t misuses)
         return false;
     if (op->kind == OP_sbrk)
         return (int64_t)op->v[0] < 0;
-    if (op->kind == OP_mmap && !(op->v[3] & 0x10))
+    if ((op->kind == OP_mmap || op->kind == OP_mmap_file) && !(op->v[3] & 0x10))
         return false;
     bool from = op->base == BASE_BLOCK || in_zone(op->base, op->v[0]);
     bool to = true;
