@@ -94,8 +94,8 @@ bool page_write_back(struct kernel *, pfn_t);
 /* Writes pages [first, last) back: 0, or -EIO if one could not be. */
 int writeback_range(struct kernel *, struct inode *, uint64_t first, uint64_t last);
 /* Above the background mark the flusher writes until below it; above the other mark the program
- * itself must. Linux: balance_dirty_pages, wb_workfn. */
-void writeback_balance(struct kernel *);
+ * itself must, and its time is added to waited. Linux: balance_dirty_pages, wb_workfn. */
+void writeback_balance(struct kernel *, cycles_t *waited);
 
 /* ---- descriptors and calls (file.c, writeback.c) ---- */
 

@@ -42,10 +42,7 @@ struct frame {
     struct mappings *other; /* the rest */
     struct object *object;  /* NULL: none, or index does not fit: then the page stays */
     union {
-        struct {
-            uint32_t index;  /* page number in the object */
-            uint32_t pinned; /* the last access that it must stay for */
-        };
+        uint32_t index; /* page number in the object */
         /* Of a free block, in its first frame: its neighbours in the list of its order, frame
          * numbers + 1, 0: none. next also links the spare tables of a table of level 2. */
         struct {

@@ -11,6 +11,7 @@
 
 #include "kernel/pgtable.h"
 #include "kernel/pkeys.h"
+#include "kernel/reclaim.h"
 #include "kernel/uaccess.h"
 #include "sim/base/arena.h"
 #include "sim/base/check.h"
@@ -347,6 +348,7 @@ void kernel_exit(struct kernel *k, struct cpu *cpu, uint16_t pid)
         return;
     const struct process *parent = p->parent ? process_find(k, p->parent) : NULL;
     process_finish(k, p);
+    reclaim_unpin(k);
     sched_forget(k, p);
     process_orphan(k, p);
     p->exited = true;

@@ -11,7 +11,8 @@
 #define OOM_REPORT_BYTES 4096u
 #define NAME_BYTES       16u /* as Linux's comm */
 #define FDS_MAX          16u /* descriptors of a process */
-#define FIRST_FD         3u  /* those before it are the terminal's */
+#define PINS             4u /* an access lies in two pages, and a copy of each may have to be made */
+#define FIRST_FD         3u /* those before it are the terminal's */
 
 /* An open file. */
 struct descriptor {
@@ -75,11 +76,11 @@ struct reclaim {
     uint64_t limit;                /* pages that may be in memory; 0: any number */
     uint64_t min, low, high;       /* free frames: the watermarks */
     uint64_t failures;             /* runs in a row that freed nothing */
-    enum reclaim_why why;          /* of the run that is under way */
     uint64_t age;                  /* pages evicted so far */
     uint64_t position;             /* references so far */
     uint64_t last;                 /* mapping_t of the last one */
-    uint32_t access;               /* accesses so far, those of the present one are pinned */
+    pfn_t pinned[PINS];            /* frames that the present access needs; PFN_NONE: none */
+    unsigned pins;                 /* since the last time that none was needed */
     bool surprised;                /* a reference was not the one foreseen */
     const struct future *future;   /* of the trace; the host's, constant */
     void (*watch)(void *ctx, uint16_t pid, va_t page);
@@ -111,6 +112,7 @@ struct kernel {
     uint64_t next_object; /* number of the next shared object */
     uint16_t scan_pid;    /* where khugepaged goes on */
     va_t scan_va;
+    cycles_t copying;        /* in programs' memory: the MMU and the faults there count them */
     uint64_t shared_charged; /* pages of shared memory that count against overcommit */
     struct gather gather;
     size_t oom_length;

@@ -63,7 +63,8 @@ bool reclaim_start(struct kernel *k)
     struct reclaim *r = &k->reclaim;
     k->swap.slots = k->config.swap_bytes >> PAGE_SHIFT;
     r->limit = k->config.frames_limit;
-    r->access = 1;
+    for (unsigned i = 0; i < PINS; i++)
+        r->pinned[i] = PFN_NONE;
     if (!k->swap.slots && !r->limit)
         return true;
     uint32_t frames = (uint32_t)k->frames->total;
@@ -132,16 +133,36 @@ static pfn_t page_frame(const struct kernel *k, const struct process *p, va_t va
     return pte_pfn(entry) + (level > 1 ? va_index(va, 1) : 0);
 }
 
+bool reclaim_pinned(const struct kernel *k, pfn_t pfn)
+{
+    for (unsigned i = 0; i < PINS; i++)
+        if (k->reclaim.pinned[i] == pfn)
+            return true;
+    return false;
+}
+
+void reclaim_pin_frame(struct kernel *k, pfn_t pfn)
+{
+    struct reclaim *r = &k->reclaim;
+    if (!reclaim_pinned(k, pfn))
+        r->pinned[r->pins++ % PINS] = pfn;
+}
+
+/* Without swap and limit only pages of files ever go. */
 void reclaim_pin(struct kernel *k, const struct process *p, va_t va)
 {
-    pfn_t pfn = k->reclaim.ops ? page_frame(k, p, va) : PFN_NONE;
+    bool may_go = k->reclaim.ops || k->frames_of[FRAME_FILE];
+    pfn_t pfn = may_go ? page_frame(k, p, va) : PFN_NONE;
     if (pfn != PFN_NONE)
-        frames_at(k->frames, pfn)->pinned = k->reclaim.access;
+        reclaim_pin_frame(k, pfn);
 }
 
 void reclaim_unpin(struct kernel *k)
 {
-    k->reclaim.access++;
+    struct reclaim *r = &k->reclaim;
+    for (unsigned i = 0; i < PINS && r->pins; i++)
+        r->pinned[i] = PFN_NONE;
+    r->pins = 0;
 }
 
 /* ---- the lens ---- */
@@ -209,7 +230,6 @@ static bool lens_accessed(void *ctx, uint32_t pfn, bool clear)
     if (!clear)
         return bits & PTE_A;
     k->counters.pages_scanned++;
-    k->counters.pages_scanned_by[k->reclaim.why]++;
     k->env->cycle += k->config.scan_cycles;
     clear_accessed(k, frame);
     EMIT(k->env, reclaim_look, .pfn = pfn, .va = frame->va, .owner = frame->pid,
@@ -251,7 +271,7 @@ static bool lens_movable(void *ctx, uint32_t pfn)
     bool owned = frame->refs || frame->cached || frame->slot;
     if (frame->cached && !frame->object)
         return false;
-    return owned && frame->pinned != k->reclaim.access && rmap_count(frame) == frame->refs &&
+    return owned && !reclaim_pinned(k, pfn) && rmap_count(frame) == frame->refs &&
            has_way_out(k, frame) && !locked(k, frame);
 }
 
@@ -384,9 +404,8 @@ static uint64_t run(struct kernel *k, uint64_t target, enum reclaim_why why)
 {
     struct reclaim *r = &k->reclaim;
     struct reclaim_lens lens = lens_of(k);
-    uint64_t freed = 0;
+    uint64_t freed = 0, scanned = k->counters.pages_scanned;
     k->counters.reclaim_runs[why]++;
-    r->why = why;
     EMIT(k->env, reclaim_begin, .why = why, .target = target, .free = k->frames->free);
     while (freed < target) {
         uint32_t pfn = r->ops->pick(r->state, &lens);
@@ -395,6 +414,7 @@ static uint64_t run(struct kernel *k, uint64_t target, enum reclaim_why why)
         freed++;
     }
     k->counters.pages_freed_by[why] += freed;
+    k->counters.pages_scanned_by[why] += k->counters.pages_scanned - scanned;
     r->failures = freed ? 0 : r->failures + 1;
     EMIT(k->env, reclaim_end, .why = why, .freed = freed, .free = k->frames->free);
     return freed;

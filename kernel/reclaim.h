@@ -27,8 +27,12 @@ void reclaim_resident(struct kernel *, pfn_t);
 void reclaim_gone(struct kernel *, pfn_t);
 /* The page in it was evicted before, distance evictions ago. */
 void reclaim_refault(struct kernel *, pfn_t, uint64_t distance);
-/* The page at va is part of an access that is not done yet: it stays until kernel_used. */
+/* The page at va, or the frame, is part of an access that is not done yet: it stays until the
+ * kernel hears of the access's end (kernel_used) or, where nobody tells it that, until the next
+ * call, or until PINS further ones are pinned. */
 void reclaim_pin(struct kernel *, const struct process *, va_t);
+void reclaim_pin_frame(struct kernel *, pfn_t);
+bool reclaim_pinned(const struct kernel *, pfn_t);
 /* All that is pinned may go again. */
 void reclaim_unpin(struct kernel *);
 

@@ -499,9 +499,10 @@ int64_t kernel_syscall(struct kernel *k, struct cpu *cpu, uint64_t nr, const uin
     if (!p)
         return -LX_ESRCH;
     const struct call *call = call_find(nr);
-    cycles_t start = k->env->cycle;
+    cycles_t start = k->env->cycle, copying = k->copying;
     k->env->cycle += k->config.syscall_cycles;
     frame_zero_late(k, cpu);
+    reclaim_unpin(k);
     call_count(k, call ? call->counter : offsetof(struct kernel_counters, other));
     EMIT(k->env, sys_enter, .nr = nr, .a0 = arg[0], .a1 = arg[1], .a2 = arg[2], .a3 = arg[3],
          .a4 = arg[4], .a5 = arg[5]);
@@ -509,8 +510,8 @@ int64_t kernel_syscall(struct kernel *k, struct cpu *cpu, uint64_t nr, const uin
     bool stuck = nr == LX_NR_brk && arg[0] && (va_t)result != arg[0];
     k->counters.failed += lx_failed(result) || stuck;
     k->counters.areas_peak = max_u64(k->counters.areas_peak, p->areas.count);
-    k->counters.cycles_syscall += k->env->cycle - start;
-    writeback_balance(k);
+    k->counters.cycles_syscall += k->env->cycle - start - (k->copying - copying);
+    writeback_balance(k, &k->counters.cycles_syscall);
     EMIT(k->env, sys_exit, .nr = nr, .result = result);
     reclaim_background(k);
     return result;

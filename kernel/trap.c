@@ -164,7 +164,7 @@ static enum page_in page_shared(struct kernel *k, struct process *p, const struc
 static enum page_in page_file_copy(struct kernel *k, struct process *p, struct area *a, pfn_t table,
                                    va_t va, pfn_t cached)
 {
-    frames_at(k->frames, cached)->pinned = k->reclaim.access;
+    reclaim_pin_frame(k, cached);
     pfn_t pfn = frame_get(k, FRAME_ANON, p->pid, va);
     if (pfn == PFN_NONE)
         return PAGE_NO_MEMORY;
@@ -457,7 +457,7 @@ enum fault_outcome kernel_fault(struct kernel *k, struct cpu *cpu, const struct 
     k->counters.cycles_fault += k->env->cycle - start;
     EMIT(k->env, fault_end, .va = fault->va, .outcome = outcome, .signal = (uint64_t)info->signal,
          .code = info->code);
-    writeback_balance(k);
+    writeback_balance(k, &k->counters.cycles_fault);
     reclaim_background(k);
     return outcome;
 }

@@ -29,6 +29,7 @@ static bool copy_user(struct kernel *k, va_t va, unsigned char *buf, size_t n, e
     struct cpu *cpu = &k->cpus[k->env->cpu];
     struct mmu_regs *regs = mmu_regs(cpu->mmu);
     const struct mmu_regs before = *regs;
+    cycles_t start = k->env->cycle;
     bool good = va < TASK_SIZE && n <= TASK_SIZE - va; /* access_ok */
     k->counters.user_copies++;
     EMIT(k->env, user_copy, .va = va, .length = n, .write = how == ACCESS_WRITE);
@@ -43,6 +44,7 @@ static bool copy_user(struct kernel *k, va_t va, unsigned char *buf, size_t n, e
     }
     regs->ac = before.ac; /* CLAC, and back to the program */
     regs->cpl = before.cpl;
+    k->copying += k->env->cycle - start;
     if (good)
         return true;
     k->counters.user_copies_failed++;

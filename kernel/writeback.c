@@ -56,7 +56,8 @@ bool page_write_back(struct kernel *k, pfn_t pfn)
     return true;
 }
 
-/* At most n dirty pages of [first, last). How many; *failed: one could not be written. */
+/* At most n dirty pages of [first, last), none that is pinned. How many; *failed: one could not be
+ * written. */
 static uint64_t write_some(struct kernel *k, struct inode *inode, uint64_t first, uint64_t last,
                            uint64_t n, bool *failed)
 {
@@ -64,7 +65,7 @@ static uint64_t write_some(struct kernel *k, struct inode *inode, uint64_t first
     for (uint64_t i = first;
          inode->dirty && written < n && radix_next(&inode->cache->tree, &i) && i < last; i++) {
         pfn_t pfn = object_get(inode->cache, i);
-        if (!frames_at(k->frames, pfn)->dirty)
+        if (!frames_at(k->frames, pfn)->dirty || reclaim_pinned(k, pfn))
             continue;
         bool good = page_write_back(k, pfn);
         *failed = *failed || !good;
@@ -84,13 +85,13 @@ int writeback_range(struct kernel *k, struct inode *inode, uint64_t first, uint6
     return failed ? -LX_EIO : 0;
 }
 
-/* Linux: global_dirtyable_memory, in pages. */
+/* Linux: global_dirtyable_memory, in pages. Those of the access under way may always be dirty. */
 static uint64_t mark(const struct kernel *k, uint32_t percent)
 {
-    return (k->frames->free + k->frames_of[FRAME_FILE]) * percent / 100;
+    return max_u64((k->frames->free + k->frames_of[FRAME_FILE]) * percent / 100, PINS);
 }
 
-void writeback_balance(struct kernel *k)
+void writeback_balance(struct kernel *k, cycles_t *waited)
 {
     if (!k->dirty || k->dirty <= mark(k, k->config.dirty_background))
         return;
@@ -103,8 +104,7 @@ void writeback_balance(struct kernel *k)
             write_some(k, k->inode[i], 0, UINT64_MAX, k->dirty - least, &failed);
     }
     *(waits ? &k->counters.writeback_waits : &k->counters.writeback_runs) += 1;
-    if (!waits)
-        k->counters.cycles_writeback += k->env->cycle - start;
+    *(waits ? waited : &k->counters.cycles_writeback) += k->env->cycle - start;
 }
 
 /* ---- the calls ---- */

@@ -251,7 +251,8 @@ bool inspect_block(const struct sim *s, uint16_t pid, uint64_t id, struct block_
 static cycles_t program_cycles(const struct machine *m)
 {
     const struct kernel_counters *k = kernel_counters(m->kernel);
-    cycles_t other = k->cycles_syscall + k->cycles_fault + k->cycles_switch + k->cycles_reclaim;
+    cycles_t other = k->cycles_syscall + k->cycles_fault + k->cycles_switch + k->cycles_reclaim +
+                     k->cycles_writeback;
     for (unsigned i = 0; i < m->config.cpus; i++) {
         const struct mmu_counters *c = mmu_counters(m->cpu[i].mmu);
         other += c->cycles_tlb + c->cycles_walk + c->cycles_data + c->cycles_exit;

@@ -131,7 +131,8 @@ static inline bool rig_access(struct rig *r, va_t va, void *buf, size_t n, enum 
         r->reads += outcome == FAULT_MAJOR;
         ck_assert_uint_lt(r->faults + r->reads, 10);
     }
-    kernel_used(r->k, &r->cpu[0], va, n);
+    if (kernel_hears(r->k))
+        kernel_used(r->k, &r->cpu[0], va, n);
     return true;
 }
 

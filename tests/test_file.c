@@ -286,6 +286,31 @@ START_TEST(flusher_keeps_the_marks)
 }
 END_TEST
 
+/* However early pages are written back, and however little room there is, an access across two
+ * pages comes to its end: neither is taken from it in between. */
+START_TEST(accesses_across_pages_end)
+{
+    for (unsigned frames_limit = 0; frames_limit <= 2; frames_limit += 2) {
+        struct rig r;
+        struct kernel_config config = rig_config();
+        uint64_t word = 0x1122334455667788, back = 0;
+        config.frames_limit = frames_limit;
+        rig_open(&r, 4 * MIB, &config);
+        ck_assert_int_eq(kernel_file(r.k, 1, PAGES * P), 0);
+        ck_assert_int_eq(rig_call(&r, LX_NR_openat, 0, 1, LX_O_RDWR, 0, 0), 3);
+        va_t at = map_file(&r, LX_MAP_SHARED, PAGES, 3, 0);
+        for (unsigned i = 1; i < PAGES; i++)
+            ck_assert(rig_access(&r, at + i * P - 4, &word, sizeof(word), ACCESS_WRITE));
+        for (unsigned i = 1; i < PAGES; i++) {
+            ck_assert(rig_access(&r, at + i * P - 4, &back, sizeof(back), ACCESS_READ));
+            ck_assert_uint_eq(back, word);
+        }
+        ck_assert_uint_le(info_of(&r).dirty, PINS);
+        ends_clean(&r);
+    }
+}
+END_TEST
+
 /* ---- the end of a file ---- */
 
 START_TEST(beyond_the_end)
@@ -453,6 +478,7 @@ int main(void)
     tcase_add_test(t, mprotect_keeps_clean_pages_guarded);
     tcase_add_test(t, written_back_and_read_again);
     tcase_add_test(t, flusher_keeps_the_marks);
+    tcase_add_test(t, accesses_across_pages_end);
     tcase_add_test(t, beyond_the_end);
     tcase_add_test(t, limit_evicts_files);
     tcase_add_test(t, cache_gives_way);

@@ -14,23 +14,28 @@ static const char lines[] = "{\"memwalk\":1,\"name\":\"t\"}\n"
                             "{\"op\":\"free\",\"id\":2}\n"
                             "{\"op\":\"free\",\"id\":2}\n";
 
-static void run(struct stats *s)
+static void run_text(struct stats *s, const char *text, const struct config *config)
 {
     struct error e = {0};
     struct trace *trace;
-    struct config config;
     struct sim *sim;
     struct stats_watch watch = {0};
-    config_default(&config);
-    config.heap.top_pad = 0; /* so that the hole is larger than the top behind it */
-    ck_assert_int_eq(trace_load_memory(&trace, lines, sizeof(lines) - 1, "t.jsonl", &e), ERR_NONE);
-    struct sim_options options = {.config = &config, .trace = trace};
+    ck_assert_int_eq(trace_load_memory(&trace, text, strlen(text), "t.jsonl", &e), ERR_NONE);
+    struct sim_options options = {.config = config, .trace = trace};
     ck_assert_int_eq(sim_open(&sim, &options, &e), ERR_NONE);
     while (sim_step(sim, &e) == 1)
         stats_watch(&watch, sim);
     stats_read(s, sim, &watch);
     sim_close(sim);
     trace_free(trace);
+}
+
+static void run(struct stats *s)
+{
+    struct config config;
+    config_default(&config);
+    config.heap.top_pad = 0; /* so that the hole is larger than the top behind it */
+    run_text(s, lines, &config);
 }
 
 static double figure(const struct stats *s, const char *name)
@@ -77,6 +82,48 @@ START_TEST(sums_agree)
     ck_assert_double_eq(figure(&s, "tlb.l1d.misses"), figure(&s, "tlb.l1d.cold") +
                                                           figure(&s, "tlb.l1d.capacity") +
                                                           figure(&s, "tlb.l1d.conflict"));
+}
+END_TEST
+
+static const char files[] =
+    "{\"memwalk\":1,\"name\":\"files\"}\n"
+    "{\"op\":\"open\",\"file\":1,\"size\":1048576,\"flags\":\"rw\"}\n"
+    "{\"op\":\"mmap\",\"addr\":\"0x10000000\",\"len\":1048576,\"prot\":3,\"flags\":50}\n"
+    "{\"op\":\"mmap_file\",\"addr\":\"0x20000000\",\"len\":1048576,\"prot\":3,\"flags\":17,\"fd\":"
+    "3}\n"
+    "{\"op\":\"pread\",\"fd\":3,\"to\":\"0x10000000\",\"len\":1048576}\n"
+    "{\"op\":\"write\",\"addr\":\"0x20000000\",\"len\":1048576}\n"
+    "{\"op\":\"pwrite\",\"fd\":3,\"from\":\"0x10000000\",\"len\":524288}\n"
+    "{\"op\":\"mincore\",\"addr\":\"0x10000000\",\"len\":1048576,\"vec\":\"0x20000000\"}\n";
+
+/* The kernel works for a program that copies, faults inside of calls, and writes back: each cycle
+ * belongs to one of them, and what is the program's own does not depend on it. */
+START_TEST(each_cycle_is_counted_once)
+{
+    static const char *const parts[] = {"program", "tlb",    "walk",    "data",      "syscall",
+                                        "fault",   "switch", "reclaim", "writeback", "vm_exit"};
+    static const uint32_t background[] = {100, 0, 0}, limit[] = {100, 100, 0};
+    double own[ARRAY_LEN(background)];
+    for (size_t i = 0; i < ARRAY_LEN(background); i++) {
+        struct stats s;
+        struct config config;
+        double sum = 0;
+        config_default(&config);
+        config.ram_bytes = 16 * MIB;
+        config.kernel.dirty_background = background[i];
+        config.kernel.dirty_limit = limit[i];
+        run_text(&s, files, &config);
+        for (size_t k = 0; k < ARRAY_LEN(parts); k++) {
+            char name[40];
+            snprintf(name, sizeof(name), "cycles_in.%s", parts[k]);
+            sum += figure(&s, name);
+        }
+        ck_assert_double_eq(figure(&s, "cycles"), sum);
+        own[i] = figure(&s, "cycles_in.program");
+        ck_assert_double_eq(own[i], own[0]);
+        ck_assert_int_eq(figure(&s, "cycles_in.writeback") > 0, i == 1);
+        ck_assert_int_eq(figure(&s, "file.throttled") > 0, i == 2);
+    }
 }
 END_TEST
 
@@ -215,5 +262,6 @@ START_TEST(expectations_that_make_no_sense)
 }
 END_TEST
 
-TEST_MAIN("stats", counts_what_happened, sums_agree, fragmentation_is_as_defined, table_is_sound,
-          names_nest, page_lists_every_figure, expectations, expectations_that_make_no_sense)
+TEST_MAIN("stats", counts_what_happened, sums_agree, each_cycle_is_counted_once,
+          fragmentation_is_as_defined, table_is_sound, names_nest, page_lists_every_figure,
+          expectations, expectations_that_make_no_sense)
