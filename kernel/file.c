@@ -83,11 +83,17 @@ void disk_cut(struct kernel *k, struct inode *inode, uint64_t size)
     }
 }
 
+/* The file of that number, NULL: there is none. */
+static struct inode *numbered(const struct kernel *k, uint64_t number)
+{
+    return number && number <= FILES_MAX ? k->inode[number - 1] : NULL;
+}
+
 int kernel_file(struct kernel *k, uint64_t number, uint64_t size)
 {
     if (number == 0 || number > FILES_MAX || size > FILE_BYTES_MAX)
         return -LX_EINVAL;
-    if (k->inode[number - 1])
+    if (numbered(k, number))
         return 0;
     struct inode *inode = arena_alloc(k->env->arena, sizeof(*inode));
     struct object *cache = object_new(k, align_up(size, PAGE_SIZE) >> PAGE_SHIFT);
@@ -106,7 +112,7 @@ int kernel_file(struct kernel *k, uint64_t number, uint64_t size)
 
 /* ---- descriptors ---- */
 
-static struct descriptor *find(struct process *p, uint64_t fd)
+static const struct descriptor *find(const struct process *p, uint64_t fd)
 {
     uint64_t i = fd - FIRST_FD;
     return i < FDS_MAX && p->fd[i].file ? &p->fd[i] : NULL;
@@ -114,10 +120,10 @@ static struct descriptor *find(struct process *p, uint64_t fd)
 
 static struct inode *inode_of(const struct kernel *k, const struct descriptor *d)
 {
-    return k->inode[d->file - 1];
+    return numbered(k, d->file);
 }
 
-struct inode *file_of_fd(const struct kernel *k, struct process *p, uint64_t fd)
+struct inode *file_of_fd(const struct kernel *k, const struct process *p, uint64_t fd)
 {
     const struct descriptor *d = find(p, fd);
     return d ? inode_of(k, d) : NULL;
@@ -130,7 +136,7 @@ int64_t sys_openat(struct kernel *k, struct process *p, const uint64_t arg[6])
     uint64_t file = arg[1], mode = arg[2] & LX_O_ACCMODE;
     if (mode == LX_O_ACCMODE)
         return -LX_EINVAL;
-    if (file == 0 || file > FILES_MAX || !k->inode[file - 1])
+    if (!numbered(k, file))
         return -LX_ENOENT;
     for (unsigned i = 0; i < FDS_MAX; i++) {
         if (p->fd[i].file)
@@ -138,7 +144,7 @@ int64_t sys_openat(struct kernel *k, struct process *p, const uint64_t arg[6])
         p->fd[i] = (struct descriptor){
             .file = (uint8_t)file, .read = mode != LX_O_WRONLY, .write = mode != LX_O_RDONLY};
         if (arg[2] & LX_O_TRUNC && p->fd[i].write)
-            filemap_truncate(k, k->inode[file - 1], 0);
+            filemap_truncate(k, numbered(k, file), 0);
         return FIRST_FD + i;
     }
     return -LX_EMFILE;
@@ -147,26 +153,17 @@ int64_t sys_openat(struct kernel *k, struct process *p, const uint64_t arg[6])
 int64_t sys_close(struct kernel *k, struct process *p, const uint64_t arg[6])
 {
     (void)k;
-    struct descriptor *d = find(p, arg[0]);
-    if (!d)
+    if (!find(p, arg[0]))
         return -LX_EBADF;
-    *d = (struct descriptor){0};
+    p->fd[arg[0] - FIRST_FD] = (struct descriptor){0};
     return 0;
 }
 
-struct inode *file_for_mmap(const struct kernel *k, struct process *p, const uint64_t arg[6],
-                            int64_t *result)
+bool file_may_map(const struct process *p, uint64_t fd, uint64_t prot, uint64_t flags)
 {
-    const struct descriptor *d = find(p, arg[4]);
-    uint64_t shared = (arg[3] & LX_MAP_TYPE) == LX_MAP_SHARED;
-    *result = -LX_EBADF;
-    if (!d)
-        return NULL;
-    *result = -LX_EACCES;
-    if (!d->read || (shared && (arg[2] & LX_PROT_WRITE) && !d->write))
-        return NULL;
-    *result = 0;
-    return inode_of(k, d);
+    const struct descriptor *d = find(p, fd);
+    bool changes = (flags & LX_MAP_TYPE) == LX_MAP_SHARED && (prot & LX_PROT_WRITE);
+    return d->read && (d->write || !changes);
 }
 
 /* ---- read and write ---- */
@@ -237,10 +234,8 @@ int64_t sys_pwrite64(struct kernel *k, struct process *p, const uint64_t arg[6])
     if (arg[3] > FILE_BYTES_MAX || arg[2] > FILE_BYTES_MAX - arg[3])
         return -LX_EFBIG;
     struct inode *inode = inode_of(k, d);
-    if (arg[2] && arg[3] + arg[2] > inode->size) {
-        inode->size = arg[3] + arg[2];
-        inode->cache->pages = align_up(inode->size, PAGE_SIZE) >> PAGE_SHIFT;
-    }
+    if (arg[2] && arg[3] + arg[2] > inode->size)
+        filemap_truncate(k, inode, arg[3] + arg[2]); /* to more than it has */
     return copy_file(k, inode, arg, true);
 }
 
@@ -256,7 +251,6 @@ int64_t sys_ftruncate(struct kernel *k, struct process *p, const uint64_t arg[6]
     if (arg[1] > FILE_BYTES_MAX)
         return -LX_EFBIG;
     filemap_truncate(k, inode_of(k, d), arg[1]);
-    EMIT(k->env, file_size, .file = d->file, .size = arg[1]);
     return 0;
 }
 
@@ -298,7 +292,7 @@ int64_t sys_fadvise64(struct kernel *k, struct process *p, const uint64_t arg[6]
 
 bool kernel_file_info(const struct kernel *k, uint64_t number, struct file_info *info)
 {
-    const struct inode *inode = number && number <= FILES_MAX ? k->inode[number - 1] : NULL;
+    const struct inode *inode = numbered(k, number);
     if (!inode)
         return false;
     *info = (struct file_info){.name = inode->name->path,
@@ -310,7 +304,7 @@ bool kernel_file_info(const struct kernel *k, uint64_t number, struct file_info 
 
 pfn_t kernel_file_page(const struct kernel *k, uint64_t number, uint64_t index)
 {
-    const struct inode *inode = number && number <= FILES_MAX ? k->inode[number - 1] : NULL;
+    const struct inode *inode = numbered(k, number);
     return inode ? object_get(inode->cache, index) : PFN_NONE;
 }
 

@@ -108,12 +108,10 @@ int64_t sys_fadvise64(struct kernel *, struct process *, const uint64_t arg[6]);
 int64_t sys_fsync(struct kernel *, struct process *, const uint64_t arg[6]);
 int64_t sys_msync(struct kernel *, struct process *, const uint64_t arg[6]);
 
-/* What mmap with these arguments needs of its descriptor: the file, if it may be mapped so. NULL:
- * *result is -errno. */
-struct inode *file_for_mmap(const struct kernel *, struct process *, const uint64_t arg[6],
-                            int64_t *result);
 /* The file of a descriptor, NULL: it is a bad one. */
-struct inode *file_of_fd(const struct kernel *, struct process *, uint64_t fd);
+struct inode *file_of_fd(const struct kernel *, const struct process *, uint64_t fd);
+/* May it be mapped with these LX_PROT_ and LX_MAP_, as it was opened? The descriptor is good. */
+bool file_may_map(const struct process *, uint64_t fd, uint64_t prot, uint64_t flags);
 
 /* Cached pages counted, dirty ones too, and named back by their frames. */
 bool files_check(const struct kernel *, char *why, size_t size);

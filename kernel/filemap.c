@@ -291,4 +291,5 @@ void filemap_truncate(struct kernel *k, struct inode *inode, uint64_t size)
         filemap_remove(k, object_get(inode->cache, i));
     cut_page(k, inode, size);
     disk_cut(k, inode, size);
+    EMIT(k->env, file_size, .file = inode->cache->number, .size = size);
 }

@@ -30,16 +30,11 @@ const char *const frame_use_name[FRAME_USES] = {
 
 /* ---- frames ---- */
 
-static bool holds_data(enum frame_use use)
-{
-    return use == FRAME_ANON || use == FRAME_SHARED || use == FRAME_FILE;
-}
-
 static void count_taken(struct kernel *k, enum frame_use use, uint64_t frames)
 {
     struct kernel_counters *c = &k->counters;
     c->frames_allocated += frames;
-    c->frames_data += holds_data(use) ? frames : 0;
+    c->frames_data += frame_holds_page(use) ? frames : 0;
     c->frames_data_peak = max_u64(c->frames_data_peak, c->frames_data);
     k->frames_of[use] += frames;
     c->frames_peak = max_u64(c->frames_peak, k->frames->total - k->frames->free);
@@ -64,7 +59,7 @@ void frame_put(struct kernel *k, pfn_t pfn)
             k->cpus[i].late = 0;
     struct frame *frame = frames_at(k->frames, pfn);
     INVARIANT(frame->use != FRAME_FREE && frame->use != FRAME_RESERVED && frame->refs == 0);
-    k->counters.frames_data -= holds_data(frame->use);
+    k->counters.frames_data -= frame_holds_page(frame->use);
     if (frame->slot)
         swap_uncache(k, pfn);
     reclaim_gone(k, pfn);
@@ -109,7 +104,7 @@ pfn_t frames_get_huge(struct kernel *k, enum frame_use use, uint16_t pid, va_t v
 
 void frames_put_huge(struct kernel *k, pfn_t pfn)
 {
-    k->counters.frames_data -= holds_data(frames_at(k->frames, pfn)->use) ? TABLE_ENTRIES : 0;
+    k->counters.frames_data -= frame_holds_page(frames_at(k->frames, pfn)->use) ? TABLE_ENTRIES : 0;
     k->frames_of[frames_at(k->frames, pfn)->use] -= TABLE_ENTRIES;
     for (unsigned i = 0; i < TABLE_ENTRIES; i++) {
         INVARIANT(frames_at(k->frames, pfn + i)->refs == 0);
@@ -520,7 +515,7 @@ static bool page_check(struct census *c, va_t va, pfn_t pfn, pte_t entry)
         (entry & PTE_P) != (allowed & PTE_P) || !(entry & PTE_US))
         WRONG(c, "pid %u: page %#llx: entry %#llx against the area's rights %#x", c->p->pid,
               (ull)va, (ull)entry, a->flags & VM_ACCESS);
-    if (!frame || (!holds_data(frame->use) && !pfn_is_zero(c->k, pfn)))
+    if (!frame || (!frame_holds_page(frame->use) && !pfn_is_zero(c->k, pfn)))
         WRONG(c, "pid %u: page %#llx: frame %#llx is not a page's", c->p->pid, (ull)va, (ull)pfn);
     if (pfn_is_zero(c->k, pfn) && (entry & PTE_RW))
         WRONG(c, "pid %u: page %#llx: the zero frame may be written", c->p->pid, (ull)va);
@@ -660,7 +655,7 @@ static bool refs_check(struct census *c)
         refs += frame->refs;
         mix += frame->refs * mix_of(pfn);
         bool root = frame->use == FRAME_TABLE && frame->level == pt_levels(c->k);
-        c->pages += holds_data(frame->use);
+        c->pages += frame_holds_page(frame->use);
         if (frame->use > FRAME_RESERVED && !frame->refs && !frame->cached && !frame->slot &&
             !root && !frame->spare)
             WRONG(c, "frame %#llx (%s) is lost: nothing maps it", (ull)pfn,

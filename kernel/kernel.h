@@ -219,6 +219,12 @@ enum frame_use {
 };
 extern const char *const frame_use_name[FRAME_USES];
 
+/* Does such a frame hold a page, and not the kernel's own? */
+static inline bool frame_holds_page(enum frame_use use)
+{
+    return use == FRAME_ANON || use == FRAME_SHARED || use == FRAME_FILE;
+}
+
 struct frame_info {
     enum frame_use use;
     uint16_t pid;  /* owner; 0: the kernel */

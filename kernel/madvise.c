@@ -105,8 +105,8 @@ static int64_t advise_remove(struct kernel *k, const struct area *a, va_t start,
     if (area_inode(a)) /* NOTE: no holes in files */
         return (a->flags & VM_SHARED) && (a->flags & VM_WRITE) ? -LX_EOPNOTSUPP : -LX_EACCES;
     struct object *object = a->object;
-    uint64_t first = a->pgoff + ((start - a->start) >> PAGE_SHIFT);
-    uint64_t last = min_u64(first + ((end - start) >> PAGE_SHIFT), object->pages);
+    uint64_t first = area_index(a, start);
+    uint64_t last = min_u64(area_index(a, end), object->pages);
     for (size_t i = 0; i < k->process_count && first < last; i++)
         object_unmap(k, k->process[i], object, first, last);
     if (first < last)
@@ -120,7 +120,7 @@ static void page_out_shared(struct kernel *k, struct process *p, const struct ar
 {
     pfn_t table;
     pte_t entry = pgtable_get(k, p, va, &table);
-    uint64_t index = a->pgoff + ((va - a->start) >> PAGE_SHIFT);
+    uint64_t index = area_index(a, va);
     const struct frame *frame = frames_at(k->frames, pte_pfn(entry));
     if (!pte_held(entry) || frame->refs > 1)
         return;
@@ -146,9 +146,8 @@ static void advise_page_out(struct kernel *k, struct process *p, const struct ar
 /* A file's pages are read into the cache; nothing is mapped yet. Linux: madvise_willneed. */
 static int64_t advise_willneed(struct kernel *k, const struct area *a, va_t start, va_t end)
 {
-    uint64_t first = a->pgoff + ((start - a->start) >> PAGE_SHIFT);
-    filemap_willneed(k, area_inode(a), first,
-                     min_u64(first + ((end - start) >> PAGE_SHIFT), a->object->pages));
+    uint64_t first = area_index(a, start);
+    filemap_willneed(k, area_inode(a), first, min_u64(area_index(a, end), a->object->pages));
     return 0;
 }
 
@@ -343,7 +342,7 @@ static int page_in_core(const struct kernel *k, const struct process *p, const s
 {
     pfn_t table;
     pte_t entry = pgtable_get(k, p, va, &table);
-    uint64_t index = a->pgoff + ((va - a->start) >> PAGE_SHIFT);
+    uint64_t index = area_index(a, va);
     if (pte_held(entry) || huge_get(k, p, va))
         return 1;
     if (pte_swapped(entry))

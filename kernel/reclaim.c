@@ -28,12 +28,6 @@ const char *const reclaim_why_name[RECLAIM_WHYS] = {
     [RECLAIM_ADVICE] = "advice",
 };
 
-/* Frames that hold pages of programs. */
-static bool of_page(enum frame_use use)
-{
-    return use == FRAME_ANON || use == FRAME_SHARED || use == FRAME_FILE;
-}
-
 /* ---- start ---- */
 
 static uint64_t root_of(uint64_t n)
@@ -89,7 +83,7 @@ static bool at_limit(const struct kernel *k)
 bool reclaim_allows(const struct kernel *k, enum frame_use use, uint64_t frames)
 {
     const struct reclaim *r = &k->reclaim;
-    if (!r->ops || !of_page(use))
+    if (!r->ops || !frame_holds_page(use))
         return true;
     if (r->limit && k->counters.frames_data + frames > r->limit)
         return false;
@@ -99,7 +93,7 @@ bool reclaim_allows(const struct kernel *k, enum frame_use use, uint64_t frames)
 void reclaim_resident(struct kernel *k, pfn_t pfn)
 {
     struct reclaim *r = &k->reclaim;
-    if (!of_page(frames_at(k->frames, pfn)->use))
+    if (!frame_holds_page(frames_at(k->frames, pfn)->use))
         return;
     if (r->ops)
         r->ops->resident(r->state, (uint32_t)pfn, DISTANCE_NEW);
@@ -108,7 +102,7 @@ void reclaim_resident(struct kernel *k, pfn_t pfn)
 void reclaim_gone(struct kernel *k, pfn_t pfn)
 {
     struct reclaim *r = &k->reclaim;
-    if (!of_page(frames_at(k->frames, pfn)->use))
+    if (!frame_holds_page(frames_at(k->frames, pfn)->use))
         return;
     if (r->ops)
         r->ops->gone(r->state, (uint32_t)pfn);
@@ -553,7 +547,7 @@ static void refer(struct kernel *k, const struct process *p, va_t page)
     if (r->future && !r->future->agrees(r->future->ctx, p->pid, page, r->position))
         r->surprised = true;
     pfn_t pfn = r->ops->used ? page_frame(k, p, page) : PFN_NONE;
-    if (pfn != PFN_NONE && of_page(frames_at(k->frames, pfn)->use))
+    if (pfn != PFN_NONE && frame_holds_page(frames_at(k->frames, pfn)->use))
         r->ops->used(r->state, (uint32_t)pfn);
     if (r->ops->tick && r->position % k->config.reclaim_tick == 0) {
         struct reclaim_lens lens = lens_of(k);

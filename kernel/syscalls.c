@@ -245,16 +245,15 @@ static uint64_t fresh_pages(const struct process *p, const struct map_request *r
 }
 
 /* Checks in Linux's order; fills *r. 0, or -errno. */
-static int64_t map_check(struct kernel *k, struct process *p, const uint64_t arg[6],
+static int64_t map_check(struct kernel *k, const struct process *p, const uint64_t arg[6],
                          struct map_request *r)
 {
     uint64_t flags = arg[3], type = flags & LX_MAP_TYPE;
     bool fixed = flags & (LX_MAP_FIXED | LX_MAP_FIXED_NOREPLACE);
-    int64_t refused = 0;
     if (arg[5] & PAGE_MASK)
         return -LX_EINVAL;
-    *r = (struct map_request){0};
-    if (!(flags & LX_MAP_ANONYMOUS) && !file_of_fd(k, p, arg[4]))
+    r->inode = flags & LX_MAP_ANONYMOUS ? NULL : file_of_fd(k, p, arg[4]);
+    if (!r->inode && !(flags & LX_MAP_ANONYMOUS))
         return -LX_EBADF;
     /* NOTE: no pool of huge pages is set aside, as on a freshly started machine. */
     if (flags & LX_MAP_HUGETLB)
@@ -273,10 +272,8 @@ static int64_t map_check(struct kernel *k, struct process *p, const uint64_t arg
     if ((flags & LX_MAP_FIXED_NOREPLACE) && areas_first(&p->areas, r->start, r->start + r->length))
         return -LX_EEXIST;
     r->flags = map_vm_flags(arg[2], flags);
-    if (!(flags & LX_MAP_ANONYMOUS))
-        r->inode = file_for_mmap(k, p, arg, &refused);
-    if (refused < 0)
-        return refused;
+    if (r->inode && !file_may_map(p, arg[4], arg[2], flags))
+        return -LX_EACCES;
     if (!memory_lockable(k, p, r->flags, r->length))
         return -LX_EAGAIN;
     if ((type != LX_MAP_SHARED && type != LX_MAP_PRIVATE) ||

@@ -10,9 +10,9 @@
  *   write             private     read-only               a copy, or the frame itself if alone
  *   any               private     names a swap slot       a frame, read from the slot
  *   any               shared      0                       the object's frame, made if need be
- *   read              of a file   0                       the cached page, read-only, read if need
- * be write             private, of a file                  a copy of it write             shared,
- * of a file                   the cached page, dirty from now on
+ *   read              of a file   0                       the cached page, read if need be
+ *   write             private file                        a copy of it
+ *   write             shared file                         the cached page, dirty from now on
  */
 #include "kernel/trap.h"
 
@@ -51,6 +51,22 @@ static enum page_in page_fresh(struct kernel *k, struct process *p, struct area 
     return PAGE_MADE;
 }
 
+/* A copy of the page in frame from, of the process's own, for the page at va. */
+static enum page_in page_copied(struct kernel *k, struct process *p, const struct area *a,
+                                pfn_t table, va_t va, pfn_t from)
+{
+    reclaim_pin_frame(k, from); /* or room for the copy would be made by evicting the original */
+    pfn_t pfn = frame_get(k, FRAME_ANON, p->pid, va);
+    if (pfn == PFN_NONE)
+        return PAGE_NO_MEMORY;
+    ram_copy(k->ram, pfn, from);
+    frames_at(k->frames, pfn)->alone = true;
+    k->counters.cow_copied++;
+    EMIT(k->env, page_copy, .va = va, .from = from, .to = pfn);
+    pgtable_set(k, p, table, va, pte_make(pfn, area_pte(a, true)));
+    return PAGE_MADE;
+}
+
 /* A write to a page that is mapped read-only although its area may be written. */
 static enum page_in page_unshare(struct kernel *k, struct process *p, struct area *a, pfn_t table,
                                  va_t va, pte_t entry)
@@ -65,7 +81,6 @@ static enum page_in page_unshare(struct kernel *k, struct process *p, struct are
     area_own_anon(p, a, &k->next_anon);
     if (pfn_is_zero(k, old))
         return page_fresh(k, p, a, table, va);
-    reclaim_pin(k, p, va); /* or room for the copy would be made by evicting the original */
     bool in_swap = frame->slot && swap_refs(k, frame->slot - 1);
     bool alone = frame->refs == 1 && !frame->cached && !in_swap && !block_shared(k, p, old);
     if (alone || k->config.bug.cow_no_count) { /* the others are gone: keep it */
@@ -75,20 +90,7 @@ static enum page_in page_unshare(struct kernel *k, struct process *p, struct are
         EMIT(k->env, page_keep, .va = va, .pfn = old);
         return PAGE_MADE;
     }
-    pfn_t pfn = frame_get(k, FRAME_ANON, p->pid, va);
-    if (pfn == PFN_NONE)
-        return PAGE_NO_MEMORY;
-    ram_copy(k->ram, pfn, old);
-    frames_at(k->frames, pfn)->alone = true;
-    k->counters.cow_copied++;
-    EMIT(k->env, page_copy, .va = va, .from = old, .to = pfn);
-    pgtable_set(k, p, table, va, pte_make(pfn, area_pte(a, true)));
-    return PAGE_MADE;
-}
-
-static uint64_t object_index(const struct area *a, va_t va)
-{
-    return a->pgoff + ((va - a->start) >> PAGE_SHIFT);
+    return page_copied(k, p, a, table, va, old);
 }
 
 /* Maps the pages around va that the object holds and that are not mapped yet (do_fault_around). A
@@ -100,7 +102,7 @@ static bool map_around(struct kernel *k, struct process *p, const struct area *a
     va_t start = max_u64(align_down(va, AROUND_PAGES * PAGE_SIZE), a->start);
     va_t end = min_u64(min_u64(start + AROUND_PAGES * PAGE_SIZE, a->end), block + HUGE_SIZE);
     for (va_t at = start; at < end; at += PAGE_SIZE) {
-        uint64_t index = object_index(a, at);
+        uint64_t index = area_index(a, at);
         pfn_t pfn = index < a->object->pages ? object_get(a->object, index) : PFN_NONE;
         if (pfn == PFN_NONE || frames_at(k->frames, pfn)->readahead)
             continue;
@@ -116,7 +118,7 @@ static bool map_around(struct kernel *k, struct process *p, const struct area *a
 /* The object's page, read from swap or made if need be. PFN_NONE: no memory. */
 static pfn_t object_page(struct kernel *k, const struct process *p, const struct area *a, va_t va)
 {
-    uint64_t index = object_index(a, va);
+    uint64_t index = area_index(a, va);
     uint32_t slot;
     if (object_slot(a->object, index, &slot)) {
         pfn_t back = reclaim_read(k, p->pid, va, slot, FRAME_SHARED);
@@ -146,9 +148,9 @@ static enum page_in page_shared(struct kernel *k, struct process *p, const struc
         return PAGE_NO_MEMORY;
     if (!write && !map_around(k, p, a, va)) /* even where the page itself turns out to be missing */
         return PAGE_NO_MEMORY;
-    if (object_index(a, va) >= a->object->pages)
+    if (area_index(a, va) >= a->object->pages)
         return PAGE_NO_OBJECT;
-    if (!write && object_get(a->object, object_index(a, va)) != PFN_NONE)
+    if (!write && object_get(a->object, area_index(a, va)) != PFN_NONE)
         return PAGE_MADE;
     uint64_t reads = k->counters.refaults;
     pfn_t pfn = object_page(k, p, a, va);
@@ -159,31 +161,13 @@ static enum page_in page_shared(struct kernel *k, struct process *p, const struc
     return k->counters.refaults > reads ? PAGE_READ_IN : PAGE_MADE;
 }
 
-/* A private page of a file that is written at once: a copy of the cached one. Linux: do_cow_fault.
- */
-static enum page_in page_file_copy(struct kernel *k, struct process *p, struct area *a, pfn_t table,
-                                   va_t va, pfn_t cached)
-{
-    reclaim_pin_frame(k, cached);
-    pfn_t pfn = frame_get(k, FRAME_ANON, p->pid, va);
-    if (pfn == PFN_NONE)
-        return PAGE_NO_MEMORY;
-    area_own_anon(p, a, &k->next_anon);
-    ram_copy(k->ram, pfn, cached);
-    frames_at(k->frames, pfn)->alone = true;
-    k->counters.cow_copied++;
-    EMIT(k->env, page_copy, .va = va, .from = cached, .to = pfn);
-    pgtable_set(k, p, table, va, pte_make(pfn, area_pte(a, true)));
-    return PAGE_MADE;
-}
-
 /* Linux: do_read_fault, do_cow_fault and do_shared_fault. Who waited for the disk begins anew, and
  * so maps around what was read. */
 static enum page_in page_file(struct kernel *k, struct process *p, struct area *a, va_t va,
                               bool write)
 {
     struct inode *inode = area_inode(a);
-    uint64_t index = object_index(a, va);
+    uint64_t index = area_index(a, va);
     pfn_t table;
     if (pgtable_level(k, p, va, 2, true) == PFN_NONE)
         return PAGE_NO_MEMORY;
@@ -202,8 +186,10 @@ static enum page_in page_file(struct kernel *k, struct process *p, struct area *
     table = pfn == PFN_NONE ? PFN_NONE : pgtable_make(k, p, va);
     if (table == PFN_NONE)
         return PAGE_NO_MEMORY;
-    if (write && !(a->flags & VM_SHARED))
-        return page_file_copy(k, p, a, table, va, pfn);
+    if (write && !(a->flags & VM_SHARED)) {
+        area_own_anon(p, a, &k->next_anon);
+        return page_copied(k, p, a, table, va, pfn);
+    }
     if (write)
         page_dirty(k, pfn);
     pgtable_set(k, p, table, va, pte_make(pfn, area_pte(a, write)));

@@ -94,6 +94,12 @@ static inline uint64_t area_pages(const struct area *a)
     return (a->end - a->start) >> PAGE_SHIFT;
 }
 
+/* The page of the file or object that an address of the area shows; va may be its end. */
+static inline uint64_t area_index(const struct area *a, va_t va)
+{
+    return a->pgoff + ((va - a->start) >> PAGE_SHIFT);
+}
+
 /* The start as a neighbour below sees it: with the guard gap of a stack. */
 va_t area_start_gap(const struct area *);
 /* MAP_ bits as they would be asked for, for inspection and events. */

@@ -124,8 +124,7 @@ static int64_t sync_area(struct kernel *k, const struct area *a, va_t start, va_
         return -LX_EBUSY;
     if (!(flags & LX_MS_SYNC) || !inode || !(a->flags & VM_SHARED))
         return 0; /* MS_ASYNC does nothing: the flusher comes by itself */
-    uint64_t first = a->pgoff + ((start - a->start) >> PAGE_SHIFT);
-    return writeback_range(k, inode, first, first + ((end - start) >> PAGE_SHIFT));
+    return writeback_range(k, inode, area_index(a, start), area_index(a, end));
 }
 
 int64_t sys_msync(struct kernel *k, struct process *p, const uint64_t arg[6])

@@ -227,7 +227,7 @@ static void on_fault_end(struct model *m, const struct event *e)
 /* Is it memory of a program, and not the kernel's? */
 static bool backs_page(const struct model_frame *f)
 {
-    return f->use == FRAME_ANON || f->use == FRAME_SHARED || f->use == FRAME_FILE;
+    return frame_holds_page((enum frame_use)f->use);
 }
 
 static void on_frame_alloc(struct model *m, const struct event *e)
