@@ -631,9 +631,7 @@ uint64_t heap_load(struct heap *h, va_t at, size_t bytes)
     uint64_t word = 0; /* little-endian, as the simulated machine */
     unsigned char byte[8] = {0};
     CHECK(bytes <= sizeof(byte));
-    h->counters.loads++;
-    bool short_way = h->user.hot && hot_load(*h->user.hot, at, byte, bytes);
-    if (!short_way && h->user.load(h->user.ctx, at, byte, bytes) != 0)
+    if (heap_get(h, at, byte, bytes) != 0)
         heap_complain(h, MISUSE_SEGV, at);
     else
         for (size_t i = bytes; i-- > 0;)
@@ -647,9 +645,7 @@ void heap_store(struct heap *h, va_t at, uint64_t word, size_t bytes)
     CHECK(bytes <= sizeof(byte));
     for (size_t i = 0; i < sizeof(byte); i++)
         byte[i] = (unsigned char)(word >> 8 * i);
-    h->counters.stores++;
-    bool short_way = h->user.hot && hot_store(*h->user.hot, at, byte, bytes);
-    if (!short_way && h->user.store(h->user.ctx, at, byte, bytes) != 0)
+    if (heap_put(h, at, byte, bytes) != 0)
         heap_complain(h, MISUSE_SEGV, at);
 }
 

@@ -274,6 +274,24 @@ bool heap_check(const struct heap *, char *why, size_t size);
 uint64_t heap_load64_far(struct heap *, va_t);
 void heap_store64_far(struct heap *, va_t, uint64_t);
 
+/* One load or store of the allocator's own, counted; the short way where there is one. 0, or the
+ * signal: then nothing was stored. */
+static inline int heap_get(struct heap *h, va_t at, void *to, size_t n)
+{
+    h->counters.loads++;
+    if (h->user.hot && hot_load(*h->user.hot, at, to, n))
+        return 0;
+    return h->user.load(h->user.ctx, at, to, n);
+}
+
+static inline int heap_put(struct heap *h, va_t at, const void *from, size_t n)
+{
+    h->counters.stores++;
+    if (h->user.hot && hot_store(*h->user.hot, at, from, n))
+        return 0;
+    return h->user.store(h->user.ctx, at, from, n);
+}
+
 static inline uint64_t heap_load64(struct heap *h, va_t at)
 {
     uint64_t word;

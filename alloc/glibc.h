@@ -232,19 +232,13 @@ static inline void tour_step(struct heap *h, struct tour *t, va_t at, const char
 
 static inline void load(struct heap *h, va_t at, void *to, size_t n)
 {
-    h->counters.loads++;
-    if (h->user.hot && hot_load(*h->user.hot, at, to, n))
-        return;
-    if (UNLIKELY(h->user.load(h->user.ctx, at, to, n)))
+    if (UNLIKELY(heap_get(h, at, to, n)))
         glibc_signal(h, at);
 }
 
 static inline void store(struct heap *h, va_t at, const void *from, size_t n)
 {
-    h->counters.stores++;
-    if (h->user.hot && hot_store(*h->user.hot, at, from, n))
-        return;
-    if (UNLIKELY(h->user.store(h->user.ctx, at, from, n)))
+    if (UNLIKELY(heap_put(h, at, from, n)))
         glibc_signal(h, at);
 }
 

@@ -11,9 +11,13 @@
 
 static const char lru[] = "Not published by the vendor; exact LRU stands for its approximation.";
 
-static const struct preset_setting default_settings[] = {{NULL, NULL}};
+static const struct preset_setting default_settings[] = {
+    {NULL, NULL},
+};
 static const struct preset_source default_sources[] = {
-    {"all", "The defaults of docs/configuration.md; no processor in particular."}, {NULL, NULL}};
+    {"all", "The defaults of docs/configuration.md; no processor in particular."},
+    {NULL, NULL},
+};
 
 /* ---- generic ---- */
 
@@ -22,10 +26,12 @@ static const struct preset_setting generic_settings[] = {
     {"tlb.l1i.ways", "2"},      {"tlb.l2.sets", "8"},  {"tlb.l2.ways", "4"},
     {"tlb.l2.hit_cycles", "6"}, {"psc.pde", "4"},      {"psc.pdpte", "2"},
     {"psc.pml4e", "1"},         {"psc.pml5e", "1"},    {"walk.read_cycles", "20"},
-    {"maxphyaddr", "40"},       {NULL, NULL}};
+    {"maxphyaddr", "40"},       {NULL, NULL},
+};
 static const struct preset_source generic_sources[] = {
     {"all", "Chosen so that a lesson can show every entry; powers of two, LRU everywhere."},
-    {NULL, NULL}};
+    {NULL, NULL},
+};
 
 /* ---- Intel ---- */
 
@@ -42,37 +48,39 @@ static const struct preset_source generic_sources[] = {
     "\"Reverse Engineering Hardware Page Table Caches Using Side-Channel Attacks on the MMU\" "    \
     "(2017); the 2 PML4Es are chosen."
 
-static const struct preset_setting skylake_settings[] = {{"tlb.l1d.sets", "16"},
-                                                         {"tlb.l1d.ways", "4"},
-                                                         {"tlb.l1d.2m.sets", "8"},
-                                                         {"tlb.l1d.2m.ways", "4"},
-                                                         {"tlb.l1d.1g.sets", "1"},
-                                                         {"tlb.l1d.1g.ways", "4"},
-                                                         {"tlb.l1i.sets", "16"},
-                                                         {"tlb.l1i.ways", "8"},
-                                                         {"tlb.l1i.2m.sets", "1"},
-                                                         {"tlb.l1i.2m.ways", "8"},
-                                                         {"tlb.l1i.largest", "2M"},
-                                                         {"tlb.l2.sets", "128"},
-                                                         {"tlb.l2.ways", "12"},
-                                                         {"tlb.l2.1g.sets", "4"},
-                                                         {"tlb.l2.1g.ways", "4"},
-                                                         {"tlb.l2.hit_cycles", "9"},
-                                                         {"psc.pde", "32"},
-                                                         {"psc.pdpte", "4"},
-                                                         {"psc.pml4e", "2"},
-                                                         {"walk.walkers", "2"},
-                                                         {"cache.l1.sets", "64"},
-                                                         {"cache.l1.ways", "8"},
-                                                         {"cache.l1.hit_cycles", "4"},
-                                                         {"cache.l2.sets", "1024"},
-                                                         {"cache.l2.ways", "4"},
-                                                         {"cache.l2.hit_cycles", "12"},
-                                                         {"cache.l3.sets", "8192"},
-                                                         {"cache.l3.ways", "16"},
-                                                         {"cache.l3.hit_cycles", "44"},
-                                                         {"maxphyaddr", "39"},
-                                                         {NULL, NULL}};
+static const struct preset_setting skylake_settings[] = {
+    {"tlb.l1d.sets", "16"},
+    {"tlb.l1d.ways", "4"},
+    {"tlb.l1d.2m.sets", "8"},
+    {"tlb.l1d.2m.ways", "4"},
+    {"tlb.l1d.1g.sets", "1"},
+    {"tlb.l1d.1g.ways", "4"},
+    {"tlb.l1i.sets", "16"},
+    {"tlb.l1i.ways", "8"},
+    {"tlb.l1i.2m.sets", "1"},
+    {"tlb.l1i.2m.ways", "8"},
+    {"tlb.l1i.largest", "2M"},
+    {"tlb.l2.sets", "128"},
+    {"tlb.l2.ways", "12"},
+    {"tlb.l2.1g.sets", "4"},
+    {"tlb.l2.1g.ways", "4"},
+    {"tlb.l2.hit_cycles", "9"},
+    {"psc.pde", "32"},
+    {"psc.pdpte", "4"},
+    {"psc.pml4e", "2"},
+    {"walk.walkers", "2"},
+    {"cache.l1.sets", "64"},
+    {"cache.l1.ways", "8"},
+    {"cache.l1.hit_cycles", "4"},
+    {"cache.l2.sets", "1024"},
+    {"cache.l2.ways", "4"},
+    {"cache.l2.hit_cycles", "12"},
+    {"cache.l3.sets", "8192"},
+    {"cache.l3.ways", "16"},
+    {"cache.l3.hit_cycles", "44"},
+    {"maxphyaddr", "39"},
+    {NULL, NULL},
+};
 static const struct preset_source skylake_sources[] = {
     {"tlb.*.sets, tlb.*.ways",
      INTEL_MANUAL "\"Skylake Client Microarchitecture\", table \"TLB Parameters of the Skylake "
@@ -92,7 +100,8 @@ static const struct preset_source skylake_sources[] = {
     {"cache.memory_cycles", MEMORY},
     {"*.repl", lru},
     {"maxphyaddr", "CPUID leaf 80000008H of client parts."},
-    {NULL, NULL}};
+    {NULL, NULL},
+};
 
 #define PATTERSON                                                                                  \
     "Hennessy, Patterson: \"Computer Architecture: A Quantitative Approach\", 7th edition, the "   \
@@ -100,35 +109,37 @@ static const struct preset_source skylake_sources[] = {
 #define CHEESE_ZEN4                                                                                \
     "Chips and Cheese, \"AMD's Zen 4, Part 2: Memory Subsystem and Conclusion\" (2022)"
 
-static const struct preset_setting golden_cove_settings[] = {{"tlb.l1d.sets", "16"},
-                                                             {"tlb.l1d.ways", "6"},
-                                                             {"tlb.l1d.2m.sets", "8"},
-                                                             {"tlb.l1d.2m.ways", "4"},
-                                                             {"tlb.l1d.1g.sets", "1"},
-                                                             {"tlb.l1d.1g.ways", "8"},
-                                                             {"tlb.l1i.sets", "32"},
-                                                             {"tlb.l1i.ways", "8"},
-                                                             {"tlb.l1i.2m.sets", "4"},
-                                                             {"tlb.l1i.2m.ways", "8"},
-                                                             {"tlb.l1i.largest", "2M"},
-                                                             {"tlb.l2.sets", "128"},
-                                                             {"tlb.l2.ways", "16"},
-                                                             {"tlb.l2.hit_cycles", "9"},
-                                                             {"psc.pde", "32"},
-                                                             {"psc.pdpte", "4"},
-                                                             {"psc.pml4e", "2"},
-                                                             {"walk.walkers", "4"},
-                                                             {"cache.l1.sets", "64"},
-                                                             {"cache.l1.ways", "12"},
-                                                             {"cache.l1.hit_cycles", "5"},
-                                                             {"cache.l2.sets", "2048"},
-                                                             {"cache.l2.ways", "10"},
-                                                             {"cache.l2.hit_cycles", "15"},
-                                                             {"cache.l3.sets", "40960"},
-                                                             {"cache.l3.ways", "12"},
-                                                             {"cache.l3.hit_cycles", "69"},
-                                                             {"maxphyaddr", "46"},
-                                                             {NULL, NULL}};
+static const struct preset_setting golden_cove_settings[] = {
+    {"tlb.l1d.sets", "16"},
+    {"tlb.l1d.ways", "6"},
+    {"tlb.l1d.2m.sets", "8"},
+    {"tlb.l1d.2m.ways", "4"},
+    {"tlb.l1d.1g.sets", "1"},
+    {"tlb.l1d.1g.ways", "8"},
+    {"tlb.l1i.sets", "32"},
+    {"tlb.l1i.ways", "8"},
+    {"tlb.l1i.2m.sets", "4"},
+    {"tlb.l1i.2m.ways", "8"},
+    {"tlb.l1i.largest", "2M"},
+    {"tlb.l2.sets", "128"},
+    {"tlb.l2.ways", "16"},
+    {"tlb.l2.hit_cycles", "9"},
+    {"psc.pde", "32"},
+    {"psc.pdpte", "4"},
+    {"psc.pml4e", "2"},
+    {"walk.walkers", "4"},
+    {"cache.l1.sets", "64"},
+    {"cache.l1.ways", "12"},
+    {"cache.l1.hit_cycles", "5"},
+    {"cache.l2.sets", "2048"},
+    {"cache.l2.ways", "10"},
+    {"cache.l2.hit_cycles", "15"},
+    {"cache.l3.sets", "40960"},
+    {"cache.l3.ways", "12"},
+    {"cache.l3.hit_cycles", "69"},
+    {"maxphyaddr", "46"},
+    {NULL, NULL},
+};
 static const struct preset_source golden_cove_sources[] = {
     {"tlb.*.sets, tlb.*.ways, tlb.l2.hit_cycles",
      PATTERSON "96 entries of 4 KiB, 32 of 2 MiB and 8 of 1 GiB for data in 6, 4 and 8 ways; 256 "
@@ -147,7 +158,8 @@ static const struct preset_source golden_cove_sources[] = {
     {"cache.memory_cycles", MEMORY},
     {"*.repl", lru},
     {"maxphyaddr", "Differs between products (39 or more, CPUID leaf 80000008H); 46 is chosen."},
-    {NULL, NULL}};
+    {NULL, NULL},
+};
 
 /* ---- AMD ---- */
 
@@ -170,7 +182,8 @@ static const struct preset_setting zen2_settings[] = {
     {"cache.l2.sets", "1024"},     {"cache.l2.ways", "8"},
     {"cache.l2.hit_cycles", "12"}, {"cache.l3.sets", "16384"},
     {"cache.l3.ways", "16"},       {"cache.l3.hit_cycles", "39"},
-    {"maxphyaddr", "48"},          {NULL, NULL}};
+    {"maxphyaddr", "48"},          {NULL, NULL},
+};
 static const struct preset_source zen2_sources[] = {
     {"tlb.*.sets, tlb.*.ways, tlb.*.largest",
      "AMD: \"Software Optimization Guide for AMD Family 17h Models 30h and Greater Processors\" "
@@ -191,7 +204,8 @@ static const struct preset_source zen2_sources[] = {
     {"cache.memory_cycles", MEMORY},
     {"*.repl", lru},
     {"maxphyaddr", "CPUID function 8000_0008H."},
-    {NULL, NULL}};
+    {NULL, NULL},
+};
 
 #define ZEN4_GUIDE                                                                                 \
     "AMD: \"Software Optimization Guide for the AMD Zen4 Microarchitecture\" (57647), "
@@ -210,7 +224,8 @@ static const struct preset_setting zen4_settings[] = {
     {"cache.l2.sets", "2048"},     {"cache.l2.ways", "8"},
     {"cache.l2.hit_cycles", "14"}, {"cache.l3.sets", "32768"},
     {"cache.l3.ways", "16"},       {"cache.l3.hit_cycles", "50"},
-    {"maxphyaddr", "48"},          {NULL, NULL}};
+    {"maxphyaddr", "48"},          {NULL, NULL},
+};
 static const struct preset_source zen4_sources[] = {
     {"tlb.*.sets, tlb.*.ways, tlb.*.largest",
      ZEN4_GUIDE "section \"Memory Address Translation\": 72 entries for data and 64 for "
@@ -228,7 +243,8 @@ static const struct preset_source zen4_sources[] = {
     {"cache.memory_cycles", MEMORY},
     {"*.repl", lru},
     {"maxphyaddr", "CPUID function 8000_0008H of desktop parts."},
-    {NULL, NULL}};
+    {NULL, NULL},
+};
 
 /* ---- the table ---- */
 

@@ -40,14 +40,9 @@ static void end_all(struct sim *s, const char *what)
     struct kernel *k = s->m->kernel;
     struct memory_info m;
     char why[300];
-    while (k->process_count) {
-        size_t before = k->process_count;
-        kernel_exit(k, &k->cpus[0], k->process[before - 1]->pid);
-        if (k->process_count == before)
-            break; /* it is kept for its parent, without memory */
-    }
-    for (size_t i = 0; i < k->process_count; i++)
-        kernel_exit(k, &k->cpus[0], k->process[i]->pid);
+    for (size_t i = k->process_count; i-- > 0;) /* children first, who are kept for their parents */
+        if (i < k->process_count)
+            kernel_exit(k, &k->cpus[0], k->process[i]->pid);
     ck_assert_msg(kernel_check(k, why, sizeof(why)), "%s: at the end: %s", what, why);
     kernel_memory(k, &m);
     ck_assert_msg(m.anon + m.shared == 0, "%s: %d frames are lost", what, (int)(m.anon + m.shared));

@@ -224,13 +224,27 @@ static Uint8 coverage(double distance, int radius, int ring)
     return (Uint8)(c <= 0 ? 0 : c * 255);
 }
 
+static SDL_Surface *surface_make(int w, int h)
+{
+    return SDL_CreateRGBSurfaceWithFormat(0, w, h, 32, SDL_PIXELFORMAT_ARGB8888);
+}
+
+/* Frees the surface. */
+static SDL_Texture *texture_of(struct sdl *s, SDL_Surface *surface)
+{
+    SDL_Texture *texture = SDL_CreateTextureFromSurface(s->renderer, surface);
+    SDL_FreeSurface(surface);
+    if (texture)
+        SDL_SetTextureBlendMode(texture, SDL_BLENDMODE_BLEND);
+    return texture;
+}
+
 static SDL_Texture *circle_make(struct sdl *s, int radius, int ring, enum colour role, int alpha)
 {
     struct rgb c = theme_colour(s->theme, role);
     Uint32 rgb = (Uint32)c.r << 16 | (Uint32)c.g << 8 | c.b;
     int side = 2 * radius;
-    SDL_Surface *surface =
-        SDL_CreateRGBSurfaceWithFormat(0, side, side, 32, SDL_PIXELFORMAT_ARGB8888);
+    SDL_Surface *surface = surface_make(side, side);
     if (!surface)
         return NULL;
     for (int y = 0; y < side; y++) {
@@ -240,11 +254,7 @@ static SDL_Texture *circle_make(struct sdl *s, int radius, int ring, enum colour
             row[x] = (Uint32)coverage(distance, radius, ring) * (Uint32)alpha / 255 << 24 | rgb;
         }
     }
-    SDL_Texture *texture = SDL_CreateTextureFromSurface(s->renderer, surface);
-    SDL_FreeSurface(surface);
-    if (texture)
-        SDL_SetTextureBlendMode(texture, SDL_BLENDMODE_BLEND);
-    return texture;
+    return texture_of(s, surface);
 }
 
 static void forget_circles(struct sdl *s)
@@ -316,21 +326,6 @@ static Uint32 box_pixel(const struct box *b, struct rgb fill, struct rgb edge, i
     Uint32 green = (Uint32)((edge.g * ring + fill.g * filled) / alpha + 0.5);
     Uint32 blue = (Uint32)((edge.b * ring + fill.b * filled) / alpha + 0.5);
     return (Uint32)(alpha * 255 + 0.5) << 24 | red << 16 | green << 8 | blue;
-}
-
-static SDL_Surface *surface_make(int w, int h)
-{
-    return SDL_CreateRGBSurfaceWithFormat(0, w, h, 32, SDL_PIXELFORMAT_ARGB8888);
-}
-
-/* Frees the surface. */
-static SDL_Texture *texture_of(struct sdl *s, SDL_Surface *surface)
-{
-    SDL_Texture *texture = SDL_CreateTextureFromSurface(s->renderer, surface);
-    SDL_FreeSurface(surface);
-    if (texture)
-        SDL_SetTextureBlendMode(texture, SDL_BLENDMODE_BLEND);
-    return texture;
 }
 
 static SDL_Texture *box_make(struct sdl *s, const struct box *b)

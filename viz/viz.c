@@ -5,6 +5,7 @@
 #include "viz/window.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -163,6 +164,14 @@ static int neighbour(const int *table, size_t n, int value, int direction)
     return value;
 }
 
+__attribute__((format(printf, 2, 3))) static void notice(struct view *v, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(v->notice, sizeof(v->notice), format, args);
+    va_end(args);
+}
+
 static void clear(struct window *w)
 {
     struct view *v = &w->view;
@@ -218,7 +227,7 @@ static void bookmark(struct view *v)
         *at = v->now;
         v->bookmarks++;
     } else {
-        snprintf(v->notice, sizeof(v->notice), "There is room for %u bookmarks.", BOOKMARKS);
+        notice(v, "There is room for %u bookmarks.", BOOKMARKS);
     }
 }
 
@@ -226,7 +235,7 @@ static void next_bookmark(struct window *w)
 {
     struct view *v = &w->view;
     if (!v->bookmarks) {
-        snprintf(v->notice, sizeof(v->notice), "There is no bookmark: B puts one.");
+        notice(v, "There is no bookmark: B puts one.");
         return;
     }
     struct moment to = v->bookmark[0];
@@ -245,7 +254,7 @@ static void screenshot(struct window *w)
     if (sdl_shot(w->sdl, path, &error))
         error_text(&error, v->notice, sizeof(v->notice));
     else
-        snprintf(v->notice, sizeof(v->notice), "The picture is in %s.", path);
+        notice(v, "The picture is in %s.", path);
 }
 
 static void copy_command(struct window *w)
@@ -253,12 +262,7 @@ static void copy_command(struct window *w)
     char text[1200];
     window_command(w, text, sizeof(text));
     sdl_copy(text);
-    snprintf(w->view.notice, sizeof(w->view.notice), "Copied: the command that leads here.");
-}
-
-static void notice(struct view *v, const char *format, const char *name)
-{
-    snprintf(v->notice, sizeof(v->notice), format, name);
+    notice(&w->view, "Copied: the command that leads here.");
 }
 
 static void next_pane(struct view *v)
@@ -275,7 +279,7 @@ static void enlarge(struct view *v)
 {
     v->notice[0] = '\0';
     if (!v->enlarged && v->pointed >= PANES)
-        notice(v, "%s at a pane first, with the mouse or Tab.", "Point");
+        notice(v, "Point at a pane first, with the mouse or Tab.");
     v->enlarged = !v->enlarged && v->pointed < PANES;
 }
 

@@ -9,6 +9,7 @@
 #include "kernel/kernel.h"
 #include "sim/base/check.h"
 #include "sim/state.h"
+#include "tests/bench/bench.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -16,7 +17,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define RUNS     5u
@@ -32,14 +32,6 @@ static const char *const work_name[WORKS] = {"touch every page", "fork", "munmap
 struct times {
     double of[WORKS];
 };
-
-/* Processor time, the kernel's on our behalf included: others may use the machine too. */
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 /* ---- the simulator ---- */
 
@@ -66,17 +58,17 @@ static struct times simulated(uint64_t size)
     CHECK(machine_program(sim->m, 0, 0, &result));
     va_t at = (va_t)call(sim->m, LX_NR_mmap, 0, size, LX_PROT_READ | LX_PROT_WRITE,
                          LX_MAP_PRIVATE | LX_MAP_ANONYMOUS);
-    double start = now();
+    double start = processor_seconds();
     for (uint64_t i = 0; i < size; i += PAGE_SIZE)
         CHECK(machine_access(sim->m, at + i, NULL, 1, ACCESS_WRITE) == 0);
-    t.of[FAULTS] = now() - start;
-    start = now();
+    t.of[FAULTS] = processor_seconds() - start;
+    start = processor_seconds();
     int64_t child = call(sim->m, LX_NR_fork, 0, 0, 0, 0);
-    t.of[FORK] = now() - start;
+    t.of[FORK] = processor_seconds() - start;
     kernel_exit(sim->m->kernel, &sim->m->cpu[0], (uint16_t)child);
-    start = now();
+    start = processor_seconds();
     call(sim->m, LX_NR_munmap, at, size, 0, 0);
-    t.of[MUNMAP] = now() - start;
+    t.of[MUNMAP] = processor_seconds() - start;
     sim_close(sim);
     return t;
 }
@@ -90,36 +82,30 @@ static struct times real(uint64_t size)
         mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     CHECK(at != MAP_FAILED);
     madvise((void *)at, size, MADV_NOHUGEPAGE);
-    double start = now();
+    double start = processor_seconds();
     for (uint64_t i = 0; i < size; i += PAGE_SIZE)
         at[i] = 1;
-    t.of[FAULTS] = now() - start;
-    start = now();
+    t.of[FAULTS] = processor_seconds() - start;
+    start = processor_seconds();
     pid_t child = fork();
     if (child == 0)
         _exit(0);
-    t.of[FORK] = now() - start;
+    t.of[FORK] = processor_seconds() - start;
     waitpid(child, NULL, 0);
-    start = now();
+    start = processor_seconds();
     munmap((void *)at, size);
-    t.of[MUNMAP] = now() - start;
+    t.of[MUNMAP] = processor_seconds() - start;
     return t;
 }
 
 /* ---- the table ---- */
-
-static int by_value(const void *a, const void *b)
-{
-    const double *x = a, *y = b;
-    return (*x > *y) - (*x < *y);
-}
 
 static double median(const struct times *t, unsigned runs, enum work work)
 {
     double v[RUNS_MAX];
     for (unsigned i = 0; i < runs; i++)
         v[i] = t[i].of[work];
-    qsort(v, runs, sizeof(v[0]), by_value);
+    sort_samples(v, runs);
     return v[runs / 2];
 }
 

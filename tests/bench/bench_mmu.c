@@ -14,11 +14,11 @@
 #include "sim/base/arena.h"
 #include "sim/base/check.h"
 #include "sim/base/event.h"
+#include "tests/bench/bench.h"
 
 #include <math.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 
 #define ACCESSES  20000000u
 #define RUNS      5u
@@ -210,20 +210,6 @@ static uint64_t floor_run(const va_t *va, size_t n)
 
 /* ---- measuring ---- */
 
-/* Of processor time: what other programs of the host take is not counted. */
-static double seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
-static int smaller_first(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* The streams lie in large pages of the host, so that its own TLB misses are not what is measured.
  */
 static void *huge(size_t bytes)
@@ -249,13 +235,13 @@ static void run_once(const va_t *va, size_t n, struct result *r, unsigned run)
     struct mmu_config config = usual();
     machine_open(&m, &config);
     struct mmu_fault fault;
-    double start = seconds();
+    double start = processor_seconds();
     CHECK(mmu_touch(m.mmu, va, n, ACCESS_READ, &fault) == n);
-    double memwalk = seconds();
+    double memwalk = processor_seconds();
     plain_run(&l1, &l2, va, n);
-    double plain = seconds();
+    double plain = processor_seconds();
     r->floor = floor_run(va, n);
-    double end = seconds();
+    double end = processor_seconds();
     double million = (double)n * 1e-6;
     r->rate[MEMWALK][run] = million / (memwalk - start);
     r->rate[COUNTER][run] = million / (plain - memwalk);
@@ -273,7 +259,7 @@ static void print(const struct stream *s, struct result *r, unsigned runs)
 {
     printf("%-11s", s->name);
     for (unsigned c = 0; c < CONTENDERS; c++) {
-        qsort(r->rate[c], runs, sizeof(double), smaller_first);
+        sort_samples(r->rate[c], runs);
         printf(" %6.0f %6.0f %6.0f |", r->rate[c][0], r->rate[c][runs / 2], r->rate[c][runs - 1]);
     }
     double median = r->rate[MEMWALK][runs / 2];
@@ -444,9 +430,9 @@ static double feature_run(const struct feature *f, const va_t *va, double *cycle
     for (uint32_t i = 0; i < PAGES; i++)
         CHECK(mmu_access(m.mmu, BASE + i * PAGE_SIZE, NULL, 1, ACCESS_READ, &fault));
     uint64_t before = m.env.cycle;
-    double start = seconds();
+    double start = processor_seconds();
     CHECK(mmu_touch(m.mmu, va, FEATURE_ACCESSES, ACCESS_READ, &fault) == FEATURE_ACCESSES);
-    double took = seconds() - start;
+    double took = processor_seconds() - start;
     *cycles = (double)(m.env.cycle - before) / FEATURE_ACCESSES;
     machine_close(&m);
     return FEATURE_ACCESSES * 1e-6 / took;
@@ -464,8 +450,8 @@ static void features_of(const struct stream *s, va_t *va, unsigned runs)
             rate[run] = feature_run(&features[i], va, &cycles);
             plain[run] = feature_run(NULL, va, &plain_cycles);
         }
-        qsort(rate, runs, sizeof(double), smaller_first);
-        qsort(plain, runs, sizeof(double), smaller_first);
+        sort_samples(rate, runs);
+        sort_samples(plain, runs);
         printf("%-34s %6.1f %6.1f %6.1f | %6.1f | %5.2f | %6.1f (%.1f)\n", features[i].name,
                rate[0], rate[runs / 2], rate[runs - 1], plain[runs / 2],
                rate[runs / 2] / plain[runs / 2], cycles, plain_cycles);

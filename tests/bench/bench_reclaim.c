@@ -11,30 +11,17 @@
 #include "sim/access.h"
 #include "sim/base/check.h"
 #include "sim/base/rng.h"
+#include "tests/bench/bench.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define ACCESSES 200000u
 #define RUNS     3u
 #define RUNS_MAX 50u
 #define BASE     UINT64_C(0x7f0000000000)
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static void die(const struct error *e)
-{
-    fprintf(stderr, "bench_reclaim: %s: %s\n", e->field, e->reason);
-    exit(2);
-}
 
 /* Half of the accesses go to a tenth of the pages; no two in a row to the same one. */
 static void make_stream(va_t *va, size_t n, uint32_t pages)
@@ -104,11 +91,11 @@ static struct result machine(const char *policy, const va_t *va, size_t n, uint3
     snprintf(text, sizeof(text), "%" PRIu64, frames);
     if (config_set(&c, "reclaim.policy", policy, &e) ||
         config_set(&c, "reclaim.frames", text, &e) || access_open(&run, &c, &e))
-        die(&e);
-    double start = now();
+        bench_die(&e);
+    double start = wall_seconds();
     if (access_touch(run, va, n, ACCESS_WRITE, &done, &e))
-        die(&e);
-    struct result r = {.seconds = now() - start};
+        bench_die(&e);
+    struct result r = {.seconds = wall_seconds() - start};
     const struct kernel_counters *k = inspect_kernel(access_sim(run));
     r.faults = k->faults_minor + k->faults_major;
     r.evictions = k->pages_evicted;
@@ -116,15 +103,9 @@ static struct result machine(const char *policy, const va_t *va, size_t n, uint3
     return r;
 }
 
-static int by_size(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static void print_spread(const char *what, double *value, size_t n, const char *unit)
 {
-    qsort(value, n, sizeof(*value), by_size);
+    sort_samples(value, n);
     printf("  %-44s %9.2f %s  (%.2f to %.2f in %zu runs)\n", what, value[n / 2], unit, value[0],
            value[n - 1], n);
 }
@@ -135,9 +116,9 @@ static void measure(const char *policy, const va_t *va, size_t n, uint32_t pages
     double each[RUNS_MAX], eviction[RUNS_MAX], ratio[RUNS_MAX];
     char what[64];
     for (size_t i = 0; i < runs; i++) {
-        double start = now();
+        double start = wall_seconds();
         uint64_t faults = plain_lru(va, n, pages, frames);
-        double plain = now() - start;
+        double plain = wall_seconds() - start;
         struct result r = machine(policy, va, n, pages, frames);
         CHECK(strcmp(policy, "lru") != 0 || r.faults == faults);
         each[i] = 1e9 * r.seconds / (double)n;

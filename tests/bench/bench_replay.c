@@ -5,45 +5,25 @@
  */
 #include "sim/inspect.h"
 #include "sim/log.h"
+#include "tests/bench/bench.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 #define RUNS       7
 #define SEEKS      100
 #define LONG_TRACE 1000000
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a;
-    double y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* Sorts the samples and prints their minimum, median and maximum. */
 static double print_spread(const char *what, double *sample, size_t n, const char *unit)
 {
-    qsort(sample, n, sizeof(sample[0]), by_value);
+    sort_samples(sample, n);
     printf("%-46s %10.2f %10.2f %10.2f  %s\n", what, sample[0], sample[n / 2], sample[n - 1], unit);
     return sample[n / 2];
-}
-
-static void die(const struct error *e)
-{
-    error_print(e, stderr);
-    exit(2);
 }
 
 /* ---- the host's own malloc, doing the same ops ---- */
@@ -89,10 +69,10 @@ static double native_replay(const struct trace *t, size_t ids)
     void **block = calloc(ids + 1, sizeof(*block));
     if (!block)
         exit(2);
-    double start = now();
+    double start = wall_seconds();
     for (size_t i = 0; i < t->count; i++)
         native_op(&t->op[i], block);
-    double seconds = now() - start;
+    double seconds = wall_seconds() - start;
     for (size_t i = 1; i <= ids; i++)
         free(block[i]);
     free(block);
@@ -111,11 +91,11 @@ static double replay(const struct trace *t, const struct config *c, struct sim_s
     }
     struct sim *s;
     if (sim_open(&s, &o, &e))
-        die(&e);
-    double start = now();
+        bench_die(&e);
+    double start = wall_seconds();
     if (sim_run(s, NULL, NULL, &e) < 0)
-        die(&e);
-    double seconds = now() - start;
+        bench_die(&e);
+    double seconds = wall_seconds() - start;
     sim_close(s);
     return seconds;
 }
@@ -180,12 +160,12 @@ static char *lines_of(const struct trace *t, size_t *size)
     struct trace_writer *w;
     int fd = mkstemps(path, 6);
     if (fd < 0 || close(fd) || trace_writer_open(&w, path, TRACE_LINES, &t->header, &e))
-        die(&e);
+        bench_die(&e);
     for (size_t i = 0; i < t->count; i++)
         if (trace_write(w, &t->op[i], t->op[i].extra ? &t->extra[t->op[i].extra] : NULL, &e))
-            die(&e);
+            bench_die(&e);
     if (trace_writer_close(w, true, &e))
-        die(&e);
+        bench_die(&e);
     FILE *in = fopen(path, "rb");
     fseek(in, 0, SEEK_END);
     *size = (size_t)ftell(in);
@@ -206,10 +186,10 @@ static void bench_reading(const struct trace *t)
     for (size_t i = 0; i < RUNS; i++) {
         struct trace *copy;
         struct error e = {0};
-        double start = now();
+        double start = wall_seconds();
         if (trace_load_memory(&copy, text, size, "bench", &e))
-            die(&e);
-        rate[i] = (double)size / (now() - start) / 1e6;
+            bench_die(&e);
+        rate[i] = (double)size / (wall_seconds() - start) / 1e6;
         trace_free(copy);
     }
     print_spread("JSON Lines reading", rate, RUNS, "MB/s");
@@ -247,17 +227,17 @@ static void bench_seeking(const struct trace *t)
     c.ram_bytes = 4 * GIB;
     struct sim_options o = {.config = &c, .trace = &longer, .history = true};
     if (sim_open(&s, &o, &e))
-        die(&e);
-    double start = now();
+        bench_die(&e);
+    double start = wall_seconds();
     if (sim_run(s, NULL, NULL, &e) < 0)
-        die(&e);
-    printf("%-46s %10.2f %32s\n", "1 M ops with history, to the end", now() - start, "s");
+        bench_die(&e);
+    printf("%-46s %10.2f %32s\n", "1 M ops with history, to the end", wall_seconds() - start, "s");
     for (size_t i = 0; i < SEEKS; i++) {
         struct moment to = {1 + rng_below(&r, LONG_TRACE), rng_below(&r, 10)};
-        start = now();
+        start = wall_seconds();
         if (sim_seek(s, to, &e))
-            die(&e);
-        ms[i] = 1e3 * (now() - start);
+            bench_die(&e);
+        ms[i] = 1e3 * (wall_seconds() - start);
     }
     print_spread("random seek in 1 M ops (goal: 50)", ms, SEEKS, "ms");
     double machine = (double)sim_machine_bytes(s);
@@ -276,7 +256,7 @@ int main(int argc, char **argv)
     struct trace *t;
     struct error e = {0};
     if (trace_load(&t, path, &e))
-        die(&e);
+        bench_die(&e);
     printf("%s: %zu ops\n%-46s %10s %10s %10s\n", path, t->count, "", "min", "median", "max");
     bench_reading(t);
     bench_ops(t);

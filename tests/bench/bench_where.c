@@ -3,6 +3,7 @@
  * it was in. Usage: bench_where [TRACE]; the default is a shipped recording.
  */
 #include "sim/inspect.h"
+#include "tests/bench/bench.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -32,12 +33,6 @@ static void look(int signal, siginfo_t *info, void *context)
     }
 }
 
-static _Noreturn void die(const struct error *e)
-{
-    error_print(e, stderr);
-    exit(2);
-}
-
 /* Ops done until there are samples enough. */
 static uint64_t replay_on(const struct trace *t, const char *alloc, struct mmu_counters *mmu)
 {
@@ -52,9 +47,9 @@ static uint64_t replay_on(const struct trace *t, const char *alloc, struct mmu_c
     samples = 0;
     while (samples < (int)SAMPLES) {
         if (sim_open(&s, &o, &error))
-            die(&error);
+            bench_die(&error);
         if (sim_run(s, NULL, NULL, &error) < 0)
-            die(&error);
+            bench_die(&error);
         ops += t->count;
         mmu->accesses += inspect_mmu(s, 0)->accesses;
         mmu->walks += inspect_mmu(s, 0)->walks;
@@ -105,7 +100,7 @@ static bool count_rooms(struct room *room)
         fprintf(out, "%#" PRIx64 "\n", sample[i] - (uint64_t)(uintptr_t)__executable_start);
     fclose(out);
     snprintf(command, sizeof(command), "addr2line -e '%s' < %s", self, list);
-    FILE *in = popen(command, "r"); /* NOLINT(cert-env33-c): a fixed command */
+    FILE *in = popen(command, "r");
     while (in && fgets(line, sizeof(line), in))
         count_line(room, line);
     bool good = in && pclose(in) == 0;
@@ -141,7 +136,7 @@ int main(int argc, char **argv)
     struct error error;
     struct trace *t;
     if (trace_load(&t, path, &error))
-        die(&error);
+        bench_die(&error);
     struct sigaction action = {.sa_sigaction = look, .sa_flags = SA_SIGINFO | SA_RESTART};
     sigaction(SIGPROF, &action, NULL);
     const struct itimerval every = {{0, 1000}, {0, 1000}};

@@ -1,49 +1,30 @@
 /* bench_window.c: how long a picture of the window takes: making its scene and drawing it by the
- * software renderer, at 1600 × 900, in motion, at the moments with the most to show; and how long
+ * software renderer, at 1600 × 900, in motion, over the steps of three ops of a run; and how long
  * it takes from the start to the first picture; all of it processor time. Usage: bench_window
  * [TRACE]; the default is a shipped recording.
  */
+#include "tests/bench/bench.h"
 #include "viz/window.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define PICTURES 300u
 #define STARTS   5u
 
-static double now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return 1e3 * (double)t.tv_sec + 1e-6 * (double)t.tv_nsec;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static void print_percentiles(const char *what, double *ms, const char *goal)
 {
-    qsort(ms, PICTURES, sizeof(ms[0]), by_value);
+    sort_samples(ms, PICTURES);
     printf("%-44s %8.2f %8.2f %8.2f  ms%s\n", what, ms[0], ms[PICTURES / 2],
            ms[PICTURES * 99 / 100], goal);
-}
-
-static _Noreturn void die(const struct error *e)
-{
-    error_print(e, stderr);
-    exit(2);
 }
 
 static void open_picture(struct window *w, const struct viz_options *o)
 {
     struct error error = {0};
     if (window_open(w, o, &error) || sdl_open_picture(&w->sdl, o->width, o->height, &error))
-        die(&error);
+        bench_die(&error);
 }
 
 static void bench_start(const struct viz_options *o)
@@ -51,19 +32,19 @@ static void bench_start(const struct viz_options *o)
     double ms[STARTS];
     for (unsigned i = 0; i < STARTS; i++) {
         struct window w = {0};
-        double start = now_ms();
+        double start = 1e3 * processor_seconds();
         open_picture(&w, o);
         travel_to(&w.travel, o->at);
         window_draw(&w);
-        ms[i] = now_ms() - start;
+        ms[i] = 1e3 * processor_seconds() - start;
         window_close(&w);
     }
-    qsort(ms, STARTS, sizeof(ms[0]), by_value);
+    sort_samples(ms, STARTS);
     printf("%-44s %8.2f %8.2f %8.2f  ms (goal: 300); min median max of %u\n",
            "trace in memory to first picture", ms[0], ms[STARTS / 2], ms[STARTS - 1], STARTS);
 }
 
-/* The steps of the op of the trace that has the most of them, one picture each, half in flight. */
+/* Picture after picture of the steps of an op, round again, each at another part of its motion. */
 static void bench_pictures(const struct viz_options *o, uint64_t op, const char *what)
 {
     static double scene[PICTURES], draw[PICTURES], all[PICTURES];
@@ -76,12 +57,12 @@ static void bench_pictures(const struct viz_options *o, uint64_t op, const char 
         uint64_t step = w.view.steps ? i % w.view.steps : 0;
         travel_to(&w.travel, (struct moment){op, step});
         w.view.phase = (int)(i % 4) * PHASE_DONE / 4;
-        double start = now_ms();
+        double start = 1e3 * processor_seconds();
         paint_scene(&w.scene, travel_model(&w.travel), &w.view, sdl_metrics(w.sdl), o->width,
                     o->height, &w.layout);
-        double made = now_ms();
+        double made = 1e3 * processor_seconds();
         sdl_draw(w.sdl, &w.scene, w.view.theme);
-        double drawn = now_ms();
+        double drawn = 1e3 * processor_seconds();
         scene[i] = made - start;
         draw[i] = drawn - made;
         all[i] = drawn - start;
@@ -100,7 +81,7 @@ int main(int argc, char **argv)
     struct trace *t;
     struct config c;
     if (trace_load(&t, path, &error))
-        die(&error);
+        bench_die(&error);
     config_default(&c);
     struct viz_options o = {.trace = t,
                             .config = &c,
