@@ -1,88 +1,61 @@
-/* classify.c: a hash table of all pages ever filled, and the most recent of them linked in order.
- *
- * The table is large and looked into at random places, which the host's caches do not like; so it
- * is looked into once for each use, and not at all for pages that are used often. The order of use
- * is in an array of its own, as small as the level: a page that it loses is not told, but finds
- * another in its place.
+/* classify.c: finding the words of a page in a table that grows; what is done with them is inline
+ * in classify.h.
  */
 #include "mmu/classify.h"
 
-#include "mmu/tlb.h"
 #include "sim/base/arena.h"
 
-#include <string.h>
+#define FIRST_BITS 4u
 
-#define NIL        UINT32_MAX
-#define FIRST_BITS 8u
-#define HINT_BITS  8u
-
-/* A page that was filled once; they never go away. */
-struct page {
-    uint64_t key;  /* 0: nothing here */
-    uint32_t slot; /* where it is in held[], if it is there */
-    bool dropped;  /* invalidated, and not filled since */
-};
-
-struct held {
-    uint64_t key;          /* 0: a free place */
-    uint32_t newer, older; /* neighbours in the order of use; older: of free ones the next */
-};
-
-struct classify {
-    struct arena *arena;
-    struct page *page; /* [2^bits], at most half of them used; found by linear probing */
-    uint32_t bits, count;
-    struct held *held;       /* [entries] */
-    uint32_t entries, fresh; /* fresh: so many of held[] were ever used */
-    uint32_t free;           /* one that was used and is free; NIL: none */
-    uint32_t newest, oldest;
-    bool larger;
-    uint32_t hint[1u << HINT_BITS]; /* where in held[] a page with such a key was last */
-};
+/* What the keys of a group have in common; never 0, as a key has a size. */
+static uint64_t tag_of(uint64_t key)
+{
+    return key & ~((uint64_t)(GROUP_PAGES - 1) << KEY_SIZE_BITS);
+}
 
 static size_t room_of(const struct classify *c)
 {
     return (size_t)1 << c->bits;
 }
 
-static size_t home_of(const struct classify *c, uint64_t key)
+/* Where the group is, or where it would be put. */
+static struct classify_bucket *find(const struct classify *c, uint64_t tag)
 {
-    return (size_t)(key * UINT64_C(0x9e3779b97f4a7c15) >> (64 - c->bits));
-}
-
-static uint32_t *hint_of(struct classify *c, uint64_t key)
-{
-    return &c->hint[key * UINT64_C(0x9e3779b97f4a7c15) >> (64 - HINT_BITS)];
-}
-
-/* Where the page is, or where it would be put. */
-static size_t find(const struct classify *c, uint64_t key)
-{
-    size_t i = home_of(c, key);
-    while (c->page[i].key && c->page[i].key != key)
+    size_t i = (size_t)(tag * UINT64_C(0x9e3779b97f4a7c15) >> (64 - c->bits));
+    while (c->bucket[i].tag && c->bucket[i].tag != tag)
         i = (i + 1) & (room_of(c) - 1);
-    return i;
-}
-
-static void move_pages(struct classify *c, const struct page *from, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (from[i].key)
-            c->page[find(c, from[i].key)] = from[i];
+    return &c->bucket[i];
 }
 
 /* Makes room for twice as many. false: no memory, nothing changed. */
 static bool grow(struct classify *c)
 {
     size_t room = room_of(c);
-    struct page *old = c->page;
-    struct page *page = c->bits < 31 ? arena_alloc(c->arena, 2 * room * sizeof(*page)) : NULL;
-    if (!page)
+    struct classify_bucket *old = c->bucket;
+    struct classify_bucket *fresh =
+        c->bits < 31 ? arena_alloc(c->arena, 2 * room * sizeof(*fresh)) : NULL;
+    if (!fresh)
         return false;
-    c->page = page;
+    c->bucket = fresh;
     c->bits++;
-    move_pages(c, old, room);
+    for (size_t i = 0; i < room; i++)
+        if (old[i].tag)
+            *find(c, old[i].tag) = old[i];
     arena_free(c->arena, old, room * sizeof(*old));
+    return true;
+}
+
+/* A ring of free places, the first one the oldest. */
+static bool held_init(struct classify *c, uint32_t entries)
+{
+    c->held = arena_alloc(c->arena, ((size_t)HELD_FIRST + entries) * sizeof(c->held[0]));
+    if (!c->held)
+        return false;
+    for (uint32_t i = 0; i < entries; i++) {
+        c->held[HELD_FIRST + i].newer = HELD_FIRST + (i + 1) % entries;
+        c->held[HELD_FIRST + i].older = HELD_FIRST + (i + entries - 1) % entries;
+    }
+    c->newest = HELD_FIRST + entries - 1;
     return true;
 }
 
@@ -91,137 +64,61 @@ struct classify *classify_new(struct arena *arena, uint64_t entries)
     struct classify *c = arena_alloc(arena, sizeof(*c));
     if (!c)
         return NULL;
-    *c = (struct classify){.arena = arena, .bits = FIRST_BITS, .entries = (uint32_t)entries};
-    c->newest = c->oldest = c->free = NIL;
-    c->page = arena_alloc(arena, room_of(c) * sizeof(c->page[0]));
-    c->held = arena_alloc(arena, entries * sizeof(c->held[0]));
-    return c->page && c->held ? c : NULL;
+    *c = (struct classify){.arena = arena, .bits = FIRST_BITS};
+    c->bucket = arena_alloc(arena, room_of(c) * sizeof(c->bucket[0]));
+    return c->bucket && held_init(c, (uint32_t)entries) ? c : NULL;
 }
 
-static bool is_held(const struct classify *c, size_t at)
+/* NOTE: when the arena is full, new pages are not remembered and stay cold. */
+struct classify_group *classify_group(struct classify *c, uint64_t key)
 {
-    uint32_t slot = c->page[at].slot;
-    return slot < c->fresh && c->held[slot].key == c->page[at].key;
-}
-
-static enum miss_class class_of(const struct classify *c, size_t at)
-{
-    const struct page *p = &c->page[at];
-    if (!p->key)
-        return MISS_COLD;
-    if (p->dropped)
-        return MISS_COHERENCE;
-    return is_held(c, at) ? MISS_CONFLICT : MISS_CAPACITY;
+    uint64_t tag = tag_of(key);
+    struct classify_bucket *b = find(c, tag);
+    if (b->tag)
+        return b->group;
+    if (2 * (size_t)(c->count + 1) > room_of(c)) {
+        if (!grow(c))
+            return NULL;
+        b = find(c, tag);
+    }
+    struct classify_group *group = arena_alloc(c->arena, sizeof(*group));
+    if (!group)
+        return NULL;
+    *b = (struct classify_bucket){tag, group};
+    c->count++;
+    c->larger |= key_size(key) != SIZE_4K;
+    return group;
 }
 
 enum miss_class classify_miss(const struct classify *c, uint64_t key)
 {
-    return class_of(c, find(c, key));
+    const struct classify_bucket *b = find(c, tag_of(key));
+    return b->tag ? classify_class(c, *classify_page(b->group, key), key) : MISS_COLD;
 }
 
-static void unlink_held(struct classify *c, uint32_t slot)
-{
-    const struct held *h = &c->held[slot];
-    *(h->newer == NIL ? &c->newest : &c->held[h->newer].older) = h->older;
-    *(h->older == NIL ? &c->oldest : &c->held[h->older].newer) = h->newer;
-}
-
-static void link_newest(struct classify *c, uint32_t slot)
-{
-    c->held[slot].newer = NIL;
-    c->held[slot].older = c->newest;
-    *(c->newest == NIL ? &c->oldest : &c->held[c->newest].newer) = slot;
-    c->newest = slot;
-}
-
-/* A place in the fully associative level, of the page used longest ago where it is full. */
-static uint32_t make_place(struct classify *c)
-{
-    uint32_t slot = c->free;
-    if (slot != NIL) {
-        c->free = c->held[slot].older;
-        return slot;
-    }
-    if (c->fresh < c->entries)
-        return c->fresh++;
-    slot = c->oldest;
-    unlink_held(c, slot);
-    return slot;
-}
-
-/* NOTE: when the arena is full, new pages are not remembered and stay cold. */
-static bool add(struct classify *c, uint64_t key, size_t *at)
-{
-    if (2 * (size_t)(c->count + 1) > room_of(c)) {
-        if (!grow(c))
-            return false;
-        *at = find(c, key);
-    }
-    c->page[*at] = (struct page){.key = key, .slot = NIL};
-    c->count++;
-    c->larger |= key_size(key) != SIZE_4K;
-    return true;
-}
-
-static void use(struct classify *c, uint64_t key, size_t at)
-{
-    if (!c->page[at].key && !add(c, key, &at))
-        return;
-    struct page *p = &c->page[at];
-    p->dropped = false;
-    if (is_held(c, at)) {
-        unlink_held(c, p->slot);
-    } else {
-        p->slot = make_place(c);
-        c->held[p->slot].key = key;
-    }
-    link_newest(c, p->slot);
-    *hint_of(c, key) = p->slot;
-}
-
-/* A page that is held was not dropped, so only the order changes. */
 void classify_use(struct classify *c, uint64_t key)
 {
-    if (c->newest != NIL && c->held[c->newest].key == key)
+    if (c->held[c->newest].key == key)
         return;
-    uint32_t slot = *hint_of(c, key);
-    if (slot < c->fresh && c->held[slot].key == key) {
-        unlink_held(c, slot);
-        link_newest(c, slot);
-    } else {
-        use(c, key, find(c, key));
-    }
+    struct classify_group *g = classify_group(c, key);
+    if (g)
+        classify_use_page(c, classify_page(g, key), key);
 }
 
-enum miss_class classify_fill(struct classify *c, uint64_t key)
-{
-    size_t at = find(c, key);
-    enum miss_class class = class_of(c, at);
-    use(c, key, at);
-    return class;
-}
-
+/* Its place is free now, and so the oldest. */
 void classify_drop(struct classify *c, uint64_t key)
 {
-    size_t at = find(c, key);
-    struct page *p = &c->page[at];
-    if (!p->key)
+    const struct classify_bucket *b = find(c, tag_of(key));
+    uint32_t *page = b->tag ? classify_page(b->group, key) : NULL;
+    if (!page || *page == PAGE_UNKNOWN)
         return;
-    p->dropped = true;
-    if (!is_held(c, at))
+    uint32_t at = *page;
+    *page = PAGE_DROPPED;
+    if (c->held[at].key != key)
         return;
-    unlink_held(c, p->slot);
-    c->held[p->slot].key = 0;
-    c->held[p->slot].older = c->free;
-    c->free = p->slot;
-}
-
-bool classify_knows_larger(const struct classify *c)
-{
-    return c->larger;
-}
-
-void classify_prefetch(const struct classify *c, uint64_t key)
-{
-    __builtin_prefetch(&c->page[home_of(c, key)]);
+    c->held[at].key = 0;
+    if (at == c->newest)
+        c->newest = c->held[at].older;
+    else
+        classify_move(c, at);
 }

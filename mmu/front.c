@@ -357,6 +357,10 @@ static __attribute__((noinline)) bool region_learn(struct mmu *m, struct front_r
     r->table = entry_host(m, w.step[w.steps - 1].pa & ~PAGE_MASK);
     r->keep = PTE_FRAME | PTE_PAT | walk_leaf_bits(&m->regs) | (above & (TLB_WRITE | TLB_USER));
     r->exec = above & TLB_EXEC;
+    if (r->number != (va >> REGION_SHIFT) + 1) {
+        memset(r->group, 0, sizeof(r->group));
+        r->psc_born = 0;
+    }
     r->number = (va >> REGION_SHIFT) + 1;
     return true;
 }
@@ -404,31 +408,75 @@ static INLINE uint64_t region_walk(struct mmu *m, va_t va, struct leaf_rule rule
     return (leaf & r->keep) | (~leaf >> 63 & r->exec);
 }
 
-/* ---- paging-structure caches of an ordinary walk ---- */
+/* ---- paging-structure caches of an ordinary walk ----
+ *
+ * A region remembers where its entries were held last, and whether one is still there is seen by
+ * its key. Searching a set would be slow right after another entry was put into it: the host would
+ * wait for that write to end.
+ */
+
+static __attribute__((noinline)) bool psc_search(struct mmu *m, struct front_region *r,
+                                                 struct psc_place *at, uint64_t key)
+{
+    int way = tlb_find(&m->psc.level[at->level], at->set, key);
+    if (at->level == 2)
+        r->psc_born = m->psc.born + 1;
+    if (way == TLB_NONE)
+        return false;
+    at->way = r->psc_way[at->level] = (uint32_t)way;
+    return true;
+}
+
+/* Is va's entry of this level held? An entry of level 2 is the region's alone, so nobody else has
+ * put it anywhere. */
+static INLINE bool psc_holds(struct mmu *m, struct front_region *r, va_t va, uint64_t space,
+                             struct psc_place *at)
+{
+    const struct tlb *t = &m->psc.level[at->level];
+    if (!t->config.ways)
+        return false;
+    uint64_t key = psc_key(va, at->level, space);
+    at->set = tlb_set(t, key);
+    at->way = r->psc_way[at->level];
+    if (psc_entry(&m->psc, at)->key == key)
+        return true;
+    if (at->level == 2 && LIKELY(r->psc_born == m->psc.born + 1))
+        return false;
+    return psc_search(m, r, at, key);
+}
 
 /* Finds where the walk begins; false: a cache holds what the tables no longer say, so the walk is
  * not ordinary. level LEVELS_MAX + 1: at the root. */
-static inline bool psc_begin(struct mmu *m, va_t va, uint64_t space, unsigned levels,
+static INLINE bool psc_begin(struct mmu *m, va_t va, uint64_t space, unsigned levels,
                              struct psc_place *at)
 {
-    if (psc_peek(&m->psc, va, space, levels, at))
-        return at->data == region_of(m, va)->psc[at->level];
-    at->level = levels + 1;
+    struct front_region *r = region_of(m, va);
+    for (at->level = 2; at->level <= levels; at->level++)
+        if (psc_holds(m, r, va, space, at))
+            return psc_entry(&m->psc, at)->data == r->psc[at->level];
     return true;
 }
 
 /* The walk was done: its entries read, and what the caches have of it. */
-static inline unsigned psc_end(struct mmu *m, va_t va, uint64_t space, unsigned levels,
+static INLINE unsigned psc_end(struct mmu *m, va_t va, uint64_t space, unsigned levels,
                                const struct psc_place *at)
 {
-    const struct front_region *r = region_of(m, va);
+    struct front_region *r = region_of(m, va);
     bool hit = at->level <= levels;
     m->count.psc_lookups++;
     m->count.psc_hits += hit;
     if (hit)
         psc_use(&m->psc, at);
-    for (unsigned level = at->level - 1; level >= 2; level--)
-        psc_add(&m->psc, m->env, va, space, level, r->psc[level]);
+    struct psc_place to = {.level = at->level - 1};
+    for (; to.level >= 2; to.level--) {
+        const struct tlb *t = &m->psc.level[to.level];
+        if (!t->config.ways)
+            continue;
+        uint64_t key = psc_key(va, to.level, space);
+        to.set = tlb_set(t, key);
+        psc_add(&m->psc, &to, key, r->psc[to.level]);
+        r->psc_way[to.level] = to.way;
+    }
     return at->level - 1;
 }
 
@@ -473,21 +521,59 @@ static inline void replace_oldest(const struct tlb *t, uint32_t set, size_t slot
     t->shorts[slot + way] = key_short(key);
 }
 
+/* ---- classes of misses ---- */
+
+static __attribute__((noinline)) uint32_t *page_ask(struct mmu *m, struct front_region *r,
+                                                    unsigned level, va_t va, uint64_t key)
+{
+    struct classify_group *g = classify_group(m->classify[level], key);
+    if (r->number == (va >> REGION_SHIFT) + 1)
+        r->group[level] = g;
+    return g ? classify_page(g, key) : NULL;
+}
+
+/* The word of va's page, whose key this is, among those of a level's classes; NULL: no memory. */
+static INLINE uint32_t *page_of(struct mmu *m, unsigned level, va_t va, uint64_t key)
+{
+    struct front_region *r = region_of(m, va);
+    if (LIKELY(r->number == (va >> REGION_SHIFT) + 1 && r->group[level]))
+        return classify_page(r->group[level], key);
+    return page_ask(m, r, level, va, key);
+}
+
+static INLINE void class_use(struct mmu *m, unsigned level, va_t va, uint64_t key)
+{
+    uint32_t *page = page_of(m, level, va, key);
+    if (LIKELY(page))
+        classify_use_page(m->classify[level], page, key);
+}
+
+/* The page was missed, and is filled now. */
+static INLINE void class_fill(struct mmu *m, unsigned level, va_t va, uint64_t key)
+{
+    struct classify *c = m->classify[level];
+    uint32_t *page = page_of(m, level, va, key);
+    m->count.tlb[level].by_class[page ? classify_class(c, *page, key) : MISS_COLD]++;
+    if (LIKELY(page))
+        classify_use_page(c, page, key);
+}
+
 /* Host speed only: a miss looks into arrays too large for the host's caches; what it will need
  * there is fetched while misses before it are worked on. */
 #define AHEAD 8u
 
-static INLINE void miss_prefetch(struct mmu *m, va_t va, uint64_t space, bool classes,
-                                 const struct classify *c1, const struct classify *c2)
+static INLINE void miss_prefetch(struct mmu *m, va_t va, bool classes, unsigned first,
+                                 unsigned second)
 {
     const struct front_region *r = region_of(m, va);
-    if (r->number == (va >> REGION_SHIFT) + 1)
-        __builtin_prefetch(&r->table[va_index(va, 1)]);
-    if (!classes)
+    if (r->number != (va >> REGION_SHIFT) + 1)
         return;
-    uint64_t key = key_make(va, SIZE_4K, space);
-    classify_prefetch(c1, key);
-    classify_prefetch(c2, key);
+    unsigned index = va_index(va, 1);
+    __builtin_prefetch(&r->table[index]);
+    if (classes && r->group[first])
+        __builtin_prefetch(&r->group[first]->page[index]);
+    if (classes && r->group[second])
+        __builtin_prefetch(&r->group[second]->page[index]);
 }
 
 struct batch {
@@ -501,10 +587,7 @@ static INLINE struct batch touch_lru(struct mmu *m, const va_t *va, size_t n, en
     const struct rights rights = front_rights(m, how);
     const struct leaf_rule rule = leaf_rule(m, how);
     const uint64_t space = mmu_space(m);
-    struct classify *const c1 = m->classify[mmu_first(m, how)];
-    struct classify *const c2 = m->classify[mmu_second(m, how)];
-    uint64_t *const class1 = m->count.tlb[mmu_first(m, how)].by_class;
-    uint64_t *const class2 = m->count.tlb[mmu_second(m, how)].by_class;
+    const unsigned first = mmu_first(m, how), second = mmu_second(m, how);
     struct batch b = {0, 0, 0, 0};
     size_t i = 0;
     while (i < n) {
@@ -514,16 +597,19 @@ static INLINE struct batch touch_lru(struct mmu *m, const va_t *va, size_t n, en
         size_t slot = (size_t)set * shape.stride1;
         int way = way_of(&t1, slot, key, shape.stride1);
         if (shape.classes && i + AHEAD < n)
-            miss_prefetch(m, va[i + AHEAD], space, true, c1, c2);
+            miss_prefetch(m, va[i + AHEAD], true, first, second);
         if (way != TLB_NONE) {
             if (UNLIKELY(!rights_allow(rights, data_flags(t1.entry[slot + (size_t)way].data))))
                 break;
             t1.state[set] = repl_front(t1.state[set], (uint32_t)way);
-            if (shape.classes)
-                classify_use(c1, t1.entry[slot + (size_t)way].key);
+            uint64_t held = t1.entry[slot + (size_t)way].key;
+            if (shape.classes && LIKELY(held == key))
+                class_use(m, first, va[i], key);
+            else if (shape.classes)
+                classify_use(m->classify[first], held); /* global, of another PCID */
         } else {
             if (!shape.classes && i + AHEAD < n)
-                miss_prefetch(m, va[i + AHEAD], space, false, c1, c2);
+                miss_prefetch(m, va[i + AHEAD], false, first, second);
             uint32_t set2 = set_of(&t2, key, shape.pow2);
             size_t slot2 = (size_t)set2 * shape.stride2;
             int way2 = way_of(&t2, slot2, key, shape.stride2);
@@ -544,17 +630,17 @@ static INLINE struct batch touch_lru(struct mmu *m, const va_t *va, size_t n, en
             if (found) {
                 t2.state[set2] = repl_front(t2.state[set2], (uint32_t)way2);
                 if (shape.classes)
-                    classify_use(c2, key);
+                    class_use(m, second, va[i], key);
             } else {
                 b.reads += shape.psc ? psc_end(m, va[i], space, shape.levels, &at) : shape.levels;
                 replace_oldest(&t2, set2, slot2, key, data);
                 if (shape.classes)
-                    class2[classify_fill(c2, key)]++;
+                    class_fill(m, second, va[i], key);
                 b.l2_misses++;
             }
             replace_oldest(&t1, set, slot, key, data);
             if (shape.classes)
-                class1[classify_fill(c1, key)]++;
+                class_fill(m, first, va[i], key);
             b.l1_misses++;
         }
         do

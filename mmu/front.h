@@ -11,6 +11,8 @@
 #include "mmu/mmu.h"
 #include "sim/base/hot.h"
 
+struct classify_group;
+
 #define FRONT_REGIONS 256u /* remembered ways down to a page table */
 #define FRONT_FRAMES  64u  /* remembered host pointers to data */
 #define FRONT_NOTES   64u  /* remembered places in the first level */
@@ -23,9 +25,14 @@ struct front_region {
     const pte_t *table; /* the page table on the host */
     const pte_t *at[LEVELS_MAX - 1];
     pte_t entry[LEVELS_MAX - 1];
-    uint64_t psc[LEVELS_MAX + 1]; /* by level: what a paging-structure cache would hold of it */
-    pte_t keep;                   /* bits of a page's entry that go into its translation */
-    pte_t exec;                   /* TLB_EXEC unless a level takes that away */
+    uint64_t psc[LEVELS_MAX + 1];     /* by level: what a paging-structure cache would hold of it */
+    uint32_t psc_way[LEVELS_MAX + 1]; /* and where it was held last */
+    /* born of the caches, plus 1, when level 2 was searched last: while it is the same, what does
+     * not stand at psc_way[2] is not held at all. */
+    uint64_t psc_born;
+    pte_t keep; /* bits of a page's entry that go into its translation */
+    pte_t exec; /* TLB_EXEC unless a level takes that away */
+    struct classify_group *group[TLB_LEVELS]; /* what their classes know of its pages; NULL: ask */
 };
 
 /* A frame's bytes on the host, good while the epoch of the RAM is the same. */

@@ -1,13 +1,6 @@
 /* psc.c: paging-structure caches: one array, made like a TLB, for each level of tables. */
 #include "mmu/psc.h"
 
-/* One size of "page" per cache: what an entry of the level covers. Never 0, as 0 is invalid. */
-static uint64_t psc_key(va_t va, unsigned level, uint64_t space)
-{
-    va_t kept = va & (((va_t)1 << VA_BITS_KEPT) - 1);
-    return kept >> level_shift(level) << KEY_SIZE_BITS | SIZE_4K | space;
-}
-
 va_t psc_va(uint64_t key, unsigned level)
 {
     va_t sign = (va_t)1 << (VA_BITS_KEPT - 1);
@@ -40,43 +33,30 @@ static bool psc_where(const struct tlb *t, uint64_t key, uint32_t *set, uint32_t
     return found != TLB_NONE;
 }
 
-bool psc_peek(const struct psc *psc, va_t va, uint64_t space, unsigned top, struct psc_place *at)
+bool psc_find(struct psc *psc, struct env *env, va_t va, uint64_t space, struct walk_start *start)
 {
-    for (at->level = 2; at->level <= top; at->level++) {
-        const struct tlb *t = &psc->level[at->level];
-        if (psc_where(t, psc_key(va, at->level, space), &at->set, &at->way)) {
-            at->data = t->entry[tlb_slot(t, at->set, at->way)].data;
-            return true;
-        }
+    for (unsigned level = 2; level <= start->level; level++) {
+        struct tlb *t = &psc->level[level];
+        uint32_t set, way;
+        if (!psc_where(t, psc_key(va, level, space), &set, &way))
+            continue;
+        tlb_hit(t, set, way);
+        uint64_t data = t->entry[tlb_slot(t, set, way)].data;
+        *start = (struct walk_start){level - 1, data & ~PAGE_MASK, data_flags(data), true};
+        EMIT(env, psc_hit, .level = level, .va = va, .table = start->table);
+        return true;
     }
     return false;
 }
 
-void psc_use(struct psc *psc, const struct psc_place *at)
-{
-    tlb_hit(&psc->level[at->level], at->set, at->way);
-}
-
-bool psc_find(struct psc *psc, struct env *env, va_t va, uint64_t space, struct walk_start *start)
-{
-    struct psc_place at;
-    if (!psc_peek(psc, va, space, start->level, &at))
-        return false;
-    psc_use(psc, &at);
-    *start = (struct walk_start){at.level - 1, at.data & ~PAGE_MASK, data_flags(at.data), true};
-    EMIT(env, psc_hit, .level = at.level, .va = va, .table = start->table);
-    return true;
-}
-
-void psc_add(struct psc *psc, struct env *env, va_t va, uint64_t space, unsigned level,
-             uint64_t data)
+static void put(struct psc *psc, struct env *env, va_t va, uint64_t space, unsigned level,
+                uint64_t data)
 {
     struct tlb *t = &psc->level[level];
-    if (!t->config.ways)
-        return;
     uint64_t key = psc_key(va, level, space);
     uint32_t set = tlb_set(t, key);
     struct tlb_entry victim;
+    psc->born++;
     uint32_t way = tlb_put(t, &env->rng, set, key, data, &victim);
     EMIT(env, psc_fill, .level = level, .slot = set * t->config.ways + way,
          .va = align_down(va, level_span(level)), .table = data & ~PAGE_MASK,
@@ -88,8 +68,9 @@ void psc_fill(struct psc *psc, struct env *env, const struct walk *w, uint64_t s
     for (unsigned i = 0; psc->any && i + 1 < w->steps; i++) {
         unsigned level = w->step[i].level;
         uint32_t set, way;
-        if (!psc_where(&psc->level[level], psc_key(w->va, level, space), &set, &way))
-            psc_add(psc, env, w->va, space, level, psc_data(w, i));
+        const struct tlb *t = &psc->level[level];
+        if (t->config.ways && !psc_where(t, psc_key(w->va, level, space), &set, &way))
+            put(psc, env, w->va, space, level, psc_data(w, i));
     }
 }
 

@@ -61,48 +61,50 @@ static uint32_t packed_rank(const uint64_t *set, uint32_t ways, uint32_t way)
     return 0;
 }
 
-/* ---- the same as a list of 16-bit numbers, oldest first, for more ways ---- */
+/* ---- the same as a ring, for more ways ---- */
 
-static uint32_t list_words(uint32_t ways)
+static uint32_t ring_words(uint32_t ways)
 {
-    return (ways + 3) / 4;
+    return (2 * ways + 1 + 3) / 4;
 }
 
-static uint16_t *list_of(uint64_t *set)
+static uint16_t *ring_of(uint64_t *set)
 {
     return (uint16_t *)(void *)set;
 }
 
-static void list_init(uint64_t *set, uint32_t ways)
+/* The first way is the oldest. */
+static void ring_init(uint64_t *set, uint32_t ways)
 {
-    for (uint32_t way = 0; way < ways; way++)
-        list_of(set)[way] = (uint16_t)way;
+    uint16_t *ring = ring_of(set);
+    ring[0] = (uint16_t)(ways - 1);
+    for (uint32_t way = 0; way < ways; way++) {
+        ring[REPL_RING_NEWER(way)] = (uint16_t)((way + 1) % ways);
+        ring[REPL_RING_OLDER(way)] = (uint16_t)((way + ways - 1) % ways);
+    }
 }
 
-static uint32_t list_rank(const uint64_t *set, uint32_t ways, uint32_t way)
+static uint32_t ring_rank(const uint64_t *set, uint32_t ways, uint32_t way)
 {
-    const uint16_t *list = (const uint16_t *)(const void *)set;
-    for (uint32_t i = 0; i < ways; i++)
-        if (list[i] == way)
+    const uint16_t *ring = (const uint16_t *)(const void *)set;
+    uint32_t at = repl_ring_oldest(ring);
+    for (uint32_t i = 0; i < ways; i++, at = ring[REPL_RING_NEWER(at)])
+        if (at == way)
             return i;
-    CHECK(false && "the list has every way");
+    CHECK(false && "the ring has every way");
     return 0;
 }
 
-static void list_use(uint64_t *set, uint32_t ways, uint32_t way)
+static void ring_use(uint64_t *set, uint32_t ways, uint32_t way)
 {
-    uint16_t *list = list_of(set);
-    if (list[ways - 1] == way)
-        return;
-    uint32_t at = list_rank(set, ways, way);
-    memmove(list + at, list + at + 1, (ways - 1 - at) * sizeof(list[0]));
-    list[ways - 1] = (uint16_t)way;
+    (void)ways;
+    repl_ring_use(ring_of(set), way);
 }
 
-static uint32_t list_victim(uint64_t *set, uint32_t ways, struct rng *rng)
+static uint32_t ring_victim(uint64_t *set, uint32_t ways, struct rng *rng)
 {
     (void)ways, (void)rng;
-    return list_of(set)[0];
+    return repl_ring_oldest(ring_of(set));
 }
 
 /* ---- tree-PLRU: bit n of the word is node n, the root is node 1 ----
@@ -312,8 +314,8 @@ static const struct repl_ops packed_fifo = {packed_words,  packed_init, ignore_h
                                             packed_victim, packed_rank, false};
 
 static const struct repl_ops table[REPL_POLICIES] = {
-    [REPL_LRU] = {list_words, list_init, list_use, list_use, list_victim, list_rank, false},
-    [REPL_FIFO] = {list_words, list_init, ignore_hit, list_use, list_victim, list_rank, false},
+    [REPL_LRU] = {ring_words, ring_init, ring_use, ring_use, ring_victim, ring_rank, false},
+    [REPL_FIFO] = {ring_words, ring_init, ignore_hit, ring_use, ring_victim, ring_rank, false},
     [REPL_PLRU] = {packed_words, plru_init, plru_use, plru_use, plru_victim, plru_rank, true},
     [REPL_RANDOM] = {random_words, random_init, ignore_hit, ignore_hit, random_victim, random_rank,
                      false},

@@ -39,6 +39,33 @@ static inline uint64_t repl_front(uint64_t order, uint32_t way)
     return older | newer << 4 | way;
 }
 
+/* An order of more ways is a ring of 16-bit numbers: the newest way, then for each way the next
+ * newer and the next older one. The next newer than the newest is the oldest. */
+#define REPL_RING_NEWER(way) (1 + 2 * (way))
+#define REPL_RING_OLDER(way) (2 + 2 * (way))
+
+static inline uint32_t repl_ring_oldest(const uint16_t *ring)
+{
+    return ring[REPL_RING_NEWER(ring[0])];
+}
+
+/* Makes a way the newest. For the oldest, the ring only turns. */
+static inline void repl_ring_use(uint16_t *ring, uint32_t way)
+{
+    uint32_t newest = ring[0], oldest = repl_ring_oldest(ring);
+    if (way == newest)
+        return;
+    ring[0] = (uint16_t)way;
+    if (way == oldest)
+        return;
+    uint16_t newer = ring[REPL_RING_NEWER(way)], older = ring[REPL_RING_OLDER(way)];
+    ring[REPL_RING_OLDER(newer)] = older;
+    ring[REPL_RING_NEWER(older)] = newer;
+    ring[REPL_RING_OLDER(way)] = (uint16_t)newest;
+    ring[REPL_RING_NEWER(way)] = (uint16_t)oldest;
+    ring[REPL_RING_NEWER(newest)] = ring[REPL_RING_OLDER(oldest)] = (uint16_t)way;
+}
+
 /* The oldest way of a packed order. */
 static inline uint32_t repl_oldest(uint64_t order, uint32_t ways)
 {

@@ -27,7 +27,6 @@
 #endif
 
 struct arena;
-struct classify;
 
 /* How much an entry maps, in order of size. 8K to 32K: coalesced pages. */
 enum size_code { SIZE_4K = 1, SIZE_8K, SIZE_16K, SIZE_32K, SIZE_2M, SIZE_1G, SIZE_CODES };
@@ -170,15 +169,18 @@ static inline uint32_t lanes_equal(const uint16_t *tag, uint16_t wanted)
 #endif
 }
 
-/* The lowest way that serves key, or TLB_NONE. */
+/* The lowest way that serves key, or TLB_NONE. Up to 32 ways are compared before any is looked at:
+ * which of them it is cannot be predicted. */
 static inline int tlb_find(const struct tlb *t, uint32_t set, uint64_t key)
 {
     size_t slot = (size_t)set * t->stride;
     uint16_t wanted = key_short(key);
-    for (uint32_t at = 0; at < t->stride; at += TLB_LANES) {
-        uint32_t bits = lanes_equal(t->shorts + slot + at, wanted);
+    for (uint32_t from = 0; from < t->stride; from += 32) {
+        uint32_t bits = 0, lanes = t->stride - from < 32 ? t->stride - from : 32;
+        for (uint32_t at = 0; at < lanes; at += TLB_LANES)
+            bits |= lanes_equal(t->shorts + slot + from + at, wanted) << at;
         for (; bits; bits &= bits - 1) {
-            uint32_t way = at + (uint32_t)__builtin_ctz(bits);
+            uint32_t way = from + (uint32_t)__builtin_ctz(bits);
             if (entry_serves(&t->entry[slot + way], key))
                 return (int)way;
         }

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#define WORDS 512u
+#define WORDS 513u /* of the order of 1024 ways */
 
 static void start(enum repl_policy policy, uint64_t *set, uint32_t ways)
 {
