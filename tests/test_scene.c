@@ -145,8 +145,8 @@ START_TEST(scene_overlays_stay_inside)
     travel_to(&s.travel, (struct moment){2, 12});
     for (int mode = 0; mode < 4; mode++) {
         s.view.help = mode == 0;
-        s.view.asking = mode == 1;
-        strcpy(s.view.answer, "1234567");
+        s.view.prompt.kind = mode == 1 ? PROMPT_OP : PROMPT_NONE;
+        strcpy(s.view.prompt.text, "1234567");
         s.view.hover = mode == 2 ? (struct thing){THING_FRAME, 530, 0} : (struct thing){0};
         s.view.hover_x = 1000;
         s.view.hover_y = 700;

@@ -31,6 +31,7 @@ cat >"$tmp/t.jsonl" <<'END'
 {"op":"free","id":2}
 END
 unset DISPLAY WAYLAND_DISPLAY
+export XDG_STATE_HOME=$tmp/state # what the window remembers
 
 # ---- without a display ----
 

@@ -2,6 +2,7 @@
  *
  * They are drawn in memory by the same calls as the window, so a file shows what the screen shows.
  */
+#include "viz/browse.h"
 #include "viz/svg.h"
 #include "viz/window.h"
 
@@ -13,9 +14,18 @@ static enum err picture(struct window *w, const struct viz_options *o, struct er
         err = sdl_open_picture(&w->sdl, o->width, o->height, error);
     if (err)
         return err;
-    while (survey_run(w->travel.survey, 1000))
+    while (w->open && survey_run(w->travel.survey, 1000))
         continue;
+    if (!w->open) {
+        window_draw(w);
+        return ERR_NONE;
+    }
     travel_to(&w->travel, o->at);
+    if (w->view.enlarged)
+        browse_begin(&w->view, travel_model(&w->travel), w->view.pointed);
+    while (pair_run(&w->pair, 1000))
+        continue;
+    window_moved(w, false);
     window_command(w, w->view.caption, sizeof(w->view.caption));
     window_draw(w);
     return ERR_NONE;
@@ -38,6 +48,30 @@ enum err viz_svg(const struct viz_options *o, const char *path, struct error *er
     if (!err)
         err = svg_save(&w.scene, w.view.theme, w.view.caption, path, error);
     window_close(&w);
+    return err;
+}
+
+/* ---- searching ---- */
+
+static unsigned match(void *ctx, const struct event *e, uint64_t op)
+{
+    return query_matches(ctx, e, op);
+}
+
+enum err viz_find(const struct viz_run *run, const char *text, struct moment *found,
+                  struct error *error)
+{
+    struct query query;
+    struct hits *hits;
+    enum err err = query_parse(&query, text, error);
+    if (!err)
+        err = hits_open(&hits, run->config, run->trace, match, &query, error);
+    if (err)
+        return err;
+    if (!hits_find(hits, (struct moment){0, 0}, 1, 1, UINT64_MAX, found))
+        err = error_set(error, ERR_VALUE, run->path, 0, NULL, "no event of the run is \"%s\"",
+                        query.text);
+    hits_close(hits);
     return err;
 }
 

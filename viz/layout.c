@@ -10,6 +10,8 @@ const char *const pane_name[PANES + 1] = {
     [PANE_ADDRESS] = "address", [PANE_TLB1] = "tlb1",         [PANE_TLB2] = "tlb2",
     [PANE_PSC] = "psc",         [PANE_WALK] = "walk",         [PANE_AREAS] = "areas",
     [PANE_FRAMES] = "frames",   [PANE_TIMELINE] = "timeline", [PANE_NARRATION] = "narration",
+    [PANE_LESSON] = "lesson",   [PANE_SPACE] = "space",       [PANE_TABLES] = "tables",
+    [PANE_BYTES] = "bytes",
 };
 
 enum { ROW, COLUMN, LEAF };
@@ -26,6 +28,7 @@ enum {
     ROOT,
     MAIN,
     LEFT,
+    LESSON,
     PROGRAM,
     HEAP,
     CONTROL,
@@ -40,6 +43,9 @@ enum {
     RIGHT,
     AREAS,
     FRAMES,
+    SPACE,
+    TABLES,
+    BYTES,
     TIMELINE,
     NARRATION
 };
@@ -48,6 +54,7 @@ static const struct node tree[] = {
     [ROOT] = {.kind = COLUMN, .parent = -1},
     [MAIN] = {.kind = ROW, .parent = ROOT, .weight = 70},
     [LEFT] = {.kind = COLUMN, .parent = MAIN, .weight = 18, .drop = 90},
+    [LESSON] = {LEAF, LEFT, PANE_LESSON, 160, 90, 60, 45},
     [PROGRAM] = {LEAF, LEFT, PANE_PROGRAM, 160, 50, 52, 70},
     [HEAP] = {LEAF, LEFT, PANE_HEAP, 160, 80, 48, 40},
     [CONTROL] = {LEAF, LEFT, PANE_CONTROL, 150, 24, 3, 30},
@@ -62,6 +69,9 @@ static const struct node tree[] = {
     [RIGHT] = {.kind = COLUMN, .parent = MAIN, .weight = 18, .drop = 60},
     [AREAS] = {LEAF, RIGHT, PANE_AREAS, 170, 70, 56, 25},
     [FRAMES] = {LEAF, RIGHT, PANE_FRAMES, 170, 70, 44, 20},
+    [SPACE] = {LEAF, ROOT, PANE_SPACE, 300, 120, 70, 5},
+    [TABLES] = {LEAF, ROOT, PANE_TABLES, 300, 120, 70, 5},
+    [BYTES] = {LEAF, ROOT, PANE_BYTES, 300, 120, 70, 5},
     [TIMELINE] = {LEAF, ROOT, PANE_TIMELINE, 300, 32, 20, 50},
     [NARRATION] = {LEAF, ROOT, PANE_NARRATION, 300, 46, 7, 0},
 };

@@ -22,6 +22,10 @@ enum pane_id {
     PANE_FRAMES,
     PANE_TIMELINE,
     PANE_NARRATION,
+    PANE_LESSON,
+    PANE_SPACE,
+    PANE_TABLES,
+    PANE_BYTES,
     PANES
 };
 

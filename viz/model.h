@@ -227,6 +227,14 @@ const struct model_frame *model_frame(const struct model *, pfn_t);
 bool model_entry(const struct model *, pa_t root, va_t, unsigned level, pte_t *entry, pa_t *pa);
 /* Pages of [start, end) that have a frame. */
 uint64_t model_resident(const struct model *, pa_t root, va_t start, va_t end);
+/* An address of the model's width with its upper bits as the processor wants them. */
+static inline va_t model_canonical(const struct model *m, va_t va)
+{
+    unsigned shift = 64 - level_shift(m->levels + 1);
+    return (va_t)((int64_t)(va << shift) >> shift);
+}
+/* Bytes of [start, end) that lie in areas of the process. */
+uint64_t model_mapped(const struct model *, uint16_t pid, va_t start, va_t end);
 const struct model_block *model_block_at(const struct model *, uint16_t pid, va_t start);
 /* The live block that holds va; NULL: none. */
 const struct model_block *model_block_over(const struct model *, uint16_t pid, va_t);

@@ -378,3 +378,14 @@ const struct model_free *model_free_at(const struct model *m, uint16_t pid, va_t
             return m->chunk[i].dead ? NULL : &m->chunk[i];
     return NULL;
 }
+
+uint64_t model_mapped(const struct model *m, uint16_t pid, va_t start, va_t end)
+{
+    const struct model_process *p = model_process(m, pid);
+    uint64_t bytes = 0;
+    for (size_t i = 0; p && i < p->areas; i++) {
+        va_t from = max_u64(p->area[i].start, start), to = min_u64(p->area[i].end, end);
+        bytes += from < to ? to - from : 0;
+    }
+    return bytes;
+}

@@ -18,6 +18,10 @@ const struct pane pane_table[PANES] = {
     [PANE_FRAMES] = {"frames", pane_frames},
     [PANE_TIMELINE] = {"timeline", pane_timeline},
     [PANE_NARRATION] = {"narration", pane_narration},
+    [PANE_LESSON] = {"lesson", pane_lesson},
+    [PANE_SPACE] = {"space", pane_space},
+    [PANE_TABLES] = {"tables", pane_tables},
+    [PANE_BYTES] = {"bytes", pane_bytes},
 };
 
 /* ---- sizes ---- */

@@ -82,6 +82,10 @@ void pane_areas(struct paint *);
 void pane_frames(struct paint *);
 void pane_timeline(struct paint *);
 void pane_narration(struct paint *);
+void pane_lesson(struct paint *);
+void pane_space(struct paint *);
+void pane_tables(struct paint *);
+void pane_bytes(struct paint *);
 
 /* Above all panes: what flies from one to another, then help, questions and hints. */
 void paint_motion(struct paint *);

@@ -7,8 +7,8 @@
 #include <string.h>
 
 const char *const thing_kind_name[THING_KINDS] = {
-    "-",     "pane", "op",   "va",    "index", "block",  "chunk", "area", "entry",
-    "table", "line", "slot", "frame", "bit",   "action", "scrub", "call",
+    "-",    "pane",  "op",  "va",     "index", "block", "chunk", "area", "entry", "table",  "line",
+    "slot", "frame", "bit", "action", "scrub", "call",  "file",  "word", "span",  "answer",
 };
 
 static const char *const item_kind_name[ITEM_KINDS] = {

@@ -33,6 +33,10 @@ enum thing_kind {
     THING_ACTION, /* a: enum action: a button */
     THING_SCRUB,  /* the slider of time */
     THING_CALL,   /* the kernel at work */
+    THING_FILE,   /* a: which of the start screen's traces */
+    THING_WORD,   /* a: physical address of 8 bytes */
+    THING_SPAN,   /* a: first virtual address, b: how much of it, log2 of bits; part of a space */
+    THING_ANSWER, /* a: number of the answer to a question, from 1 */
     THING_KINDS
 };
 

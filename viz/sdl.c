@@ -74,6 +74,7 @@ struct sdl {
     size_t plots; /* made so far */
     struct metrics metrics;
     enum theme theme;
+    char *dropped; /* the last file; SDL's to free */
 };
 
 /* ---- fonts ---- */
@@ -706,6 +707,7 @@ void sdl_close(struct sdl *s)
 {
     if (!s)
         return;
+    SDL_free(s->dropped);
     forget_fonts(s);
     forget_circles(s);
     forget_boxes(s);
@@ -740,6 +742,8 @@ const void *sdl_pixels(const struct sdl *s)
 enum err sdl_shot(struct sdl *s, const char *path, struct error *error)
 {
     int w, h;
+    if (!s->window)
+        return sdl_save(s, path, error);
     sdl_size(s, &w, &h);
     s->surface = SDL_CreateRGBSurfaceWithFormat(0, w, h, 32, SDL_PIXELFORMAT_ARGB8888);
     enum err err = ERR_NONE;
@@ -778,6 +782,8 @@ enum err sdl_save(struct sdl *s, const char *path, struct error *error)
 
 void sdl_full_screen(struct sdl *s)
 {
+    if (!s->window)
+        return;
     bool full = SDL_GetWindowFlags(s->window) & SDL_WINDOW_FULLSCREEN_DESKTOP;
     SDL_SetWindowFullscreen(s->window, full ? 0 : SDL_WINDOW_FULLSCREEN_DESKTOP);
 }
@@ -813,8 +819,14 @@ static int special_key(SDL_Keycode key)
         return KEY_END;
     case SDLK_F5:
         return KEY_F5;
+    case SDLK_F9:
+        return KEY_F9;
     case SDLK_F11:
         return KEY_F11;
+    case SDLK_UP:
+        return KEY_UP;
+    case SDLK_DOWN:
+        return KEY_DOWN;
     case SDLK_RETURN:
     case SDLK_KP_ENTER:
         return KEY_RETURN;
@@ -864,6 +876,27 @@ static struct input mouse_input(struct sdl *s, enum input_kind kind, int x, int 
         .kind = kind, .x = x * pixels_w / (w ? w : 1), .y = y * pixels_h / (h ? h : 1)};
 }
 
+static enum input_kind pressed(const SDL_MouseButtonEvent *e)
+{
+    switch (e->button) {
+    case SDL_BUTTON_LEFT:
+        return e->clicks == 2 ? INPUT_DOUBLE : INPUT_PRESS;
+    case SDL_BUTTON_RIGHT:
+        return INPUT_MENU;
+    case SDL_BUTTON_MIDDLE:
+        return INPUT_PAN;
+    default:
+        return INPUT_NONE;
+    }
+}
+
+static struct input drop_input(struct sdl *s, char *file)
+{
+    SDL_free(s->dropped);
+    s->dropped = file;
+    return (struct input){.kind = file ? INPUT_DROP : INPUT_NONE, .text = file};
+}
+
 static struct input translate(struct sdl *s, const SDL_Event *e)
 {
     switch (e->type) {
@@ -876,13 +909,15 @@ static struct input translate(struct sdl *s, const SDL_Event *e)
     case SDL_MOUSEMOTION:
         return mouse_input(s, INPUT_MOVE, e->motion.x, e->motion.y);
     case SDL_MOUSEBUTTONDOWN:
-        return mouse_input(s, e->button.button == SDL_BUTTON_LEFT ? INPUT_PRESS : INPUT_NONE,
-                           e->button.x, e->button.y);
+        return mouse_input(s, pressed(&e->button), e->button.x, e->button.y);
     case SDL_MOUSEBUTTONUP:
-        return mouse_input(s, e->button.button == SDL_BUTTON_LEFT ? INPUT_RELEASE : INPUT_NONE,
-                           e->button.x, e->button.y);
+        return mouse_input(s, INPUT_RELEASE, e->button.x, e->button.y);
+    case SDL_DROPFILE:
+        return drop_input(s, e->drop.file);
     case SDL_MOUSEWHEEL:
-        return (struct input){.kind = INPUT_WHEEL, .y = e->wheel.y};
+        return (struct input){.kind = INPUT_WHEEL,
+                              .y = e->wheel.y,
+                              .mods = SDL_GetModState() & KMOD_CTRL ? MOD_CTRL : 0};
     case SDL_WINDOWEVENT:
         return (struct input){.kind = INPUT_CHANGE};
     default:

@@ -14,9 +14,13 @@ enum input_kind {
     INPUT_NONE,
     INPUT_KEY, /* key, mods: see keys.h */
     INPUT_MOVE,
-    INPUT_PRESS, /* of the left button */
+    INPUT_PRESS,  /* of the left button */
+    INPUT_DOUBLE, /* the second press of two */
+    INPUT_MENU,   /* a press of the right button */
+    INPUT_PAN,    /* a press of the middle button; its release is INPUT_RELEASE */
     INPUT_RELEASE,
     INPUT_WHEEL,  /* y: clicks, away from the person is positive */
+    INPUT_DROP,   /* text: the path of a file; good until the next input */
     INPUT_CHANGE, /* of size, or the window must be drawn again */
     INPUT_QUIT,
 };
@@ -26,6 +30,7 @@ struct input {
     int key;
     unsigned mods;
     int x, y; /* pixels of the scene */
+    const char *text;
 };
 
 /* A window of w × h; *sdl is NULL on error: no display, no font, no renderer. */

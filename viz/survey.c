@@ -3,6 +3,9 @@
 
 #include "viz/model.h"
 
+#include <cjson/cJSON.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static void hear(void *ctx, const struct event *e)
@@ -41,6 +44,7 @@ enum err survey_open(struct survey **survey, const struct config *config, const 
     if (!s)
         return error_set(error, ERR_MEMORY, NULL, 0, NULL, "no memory for the survey");
     s->ops = trace->count;
+    s->trace = trace;
     s->per_bucket = trace->count / SURVEY_BUCKETS + 1;
     s->flag = calloc(trace->count + 2, 1);
     struct sim_options options = {.config = config,
@@ -105,15 +109,64 @@ static void take(struct survey *s, const struct model *m)
     b->flags |= s->flag[s->done];
 }
 
+static unsigned count_leaves(const cJSON *item)
+{
+    unsigned n = 0;
+    const cJSON *child;
+    if (!cJSON_IsObject(item))
+        return 1;
+    cJSON_ArrayForEach(child, item) n += count_leaves(child);
+    return n;
+}
+
+static void keep_unmet(void *ctx, const struct stats_failure *f)
+{
+    struct survey *s = ctx;
+    if (!s->unmet++)
+        snprintf(s->first, sizeof(s->first), "%s is %s, not %s", f->name, f->got, f->wanted);
+}
+
+/* Holds the end of the run against what the trace promises. */
+static void check(struct survey *s)
+{
+    const char *expect = s->trace->header.expect;
+    for (size_t i = 0; i < s->trace->count; i++) {
+        const struct op *op = &s->trace->op[i];
+        s->checks += (op->flags & OP_HAS_RET) != 0;
+        s->checks += (op->flags & OP_HAS_FAULTS) != 0;
+    }
+    s->unmet = (unsigned)sim_failures(s->sim);
+    if (s->unmet) {
+        const struct sim_failure *f = sim_failure(s->sim, 0);
+        snprintf(s->first, sizeof(s->first), "op %" PRIu64 ": %s is %" PRId64 ", not %" PRId64,
+                 f->op, f->what, f->got, f->wanted);
+    }
+    if (!expect)
+        return;
+    struct error error;
+    struct stats *stats = calloc(1, sizeof(*stats));
+    cJSON *root = cJSON_Parse(expect);
+    s->checks += root ? count_leaves(root) : 0;
+    cJSON_Delete(root);
+    if (stats) {
+        stats_read(stats, s->sim, &s->watch);
+        stats_expect(stats, expect, "expect", keep_unmet, s, &error);
+    }
+    free(stats);
+}
+
 bool survey_run(struct survey *s, uint64_t ops)
 {
     struct error error;
     for (uint64_t i = 0; i < ops && !s->over; i++) {
         if (s->done >= s->ops || sim_step(s->sim, &error) <= 0) {
             s->over = true;
+            check(s);
             break;
         }
         s->done++;
+        if (s->trace->header.expect)
+            stats_watch(&s->watch, s->sim);
         take(s, sim_observer_state(s->sim, 0));
     }
     return !s->over;

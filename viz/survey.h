@@ -8,6 +8,7 @@
 #define MEMWALK_VIZ_SURVEY_H
 
 #include "sim/sim.h"
+#include "sim/stats.h"
 
 #define SURVEY_BUCKETS 2048u
 
@@ -38,6 +39,10 @@ struct survey {
     uint8_t *flag; /* [op], of enum survey_flag; room for ops + 1 */
     struct sim *sim;
     bool over;
+    const struct trace *trace;
+    struct stats_watch watch;
+    unsigned checks, unmet; /* what the trace promises; known when it is over */
+    char first[192];        /* the first promise that did not come true */
 };
 
 /* Opens the second machine. *survey is NULL on error. */

@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 static const char *const level_name[] = {"", "PT", "PD", "PDPT", "PML4", "PML5"};
 
@@ -48,6 +49,16 @@ static void frame_range(struct links *l, const struct model *m, pfn_t pfn)
         set_range(l, f->va, PAGE_SIZE);
 }
 
+/* 8 bytes of a frame: of the page there, or of a table. */
+static void word_range(struct links *l, const struct model *m, pa_t pa)
+{
+    frame_range(l, m, pa >> PAGE_SHIFT);
+    if (l->ranged)
+        set_range(l, l->start + (pa & PAGE_MASK), sizeof(uint64_t));
+    else
+        entry_range(l, m, pa);
+}
+
 /* Downwards by translation. A range of many pages has no single way down. */
 static void follow_tables(struct links *l, const struct model *m, pa_t root)
 {
@@ -87,6 +98,12 @@ void thing_links(struct links *l, const struct model *m, const struct model_cpu 
         break;
     case THING_LINE:
         line_range(l, cpu, t);
+        break;
+    case THING_WORD:
+        word_range(l, m, t.a);
+        break;
+    case THING_SPAN:
+        set_range(l, model_canonical(m, t.a), UINT64_C(1) << t.b);
         break;
     case THING_FRAME:
         frame_range(l, m, t.a);
@@ -132,6 +149,27 @@ bool thing_linked(const struct links *l, const struct model *m, const struct mod
         return line_linked(l, cpu, t);
     case THING_FRAME:
         return l->framed && l->pfn == t.a;
+    default:
+        return false;
+    }
+}
+
+bool thing_selectable(struct thing t)
+{
+    switch (t.kind) {
+    case THING_VA:
+    case THING_BLOCK:
+    case THING_CHUNK:
+    case THING_AREA:
+    case THING_ENTRY:
+    case THING_TABLE:
+    case THING_LINE:
+    case THING_SLOT:
+    case THING_FRAME:
+    case THING_CALL:
+    case THING_WORD:
+    case THING_SPAN:
+        return true;
     default:
         return false;
     }
@@ -222,6 +260,30 @@ static void tell_bit(struct thing t, char *text, size_t size)
         snprintf(text, size, t.a == 63 ? "bit 63 XD: no execution" : "bits 51…12: the frame");
 }
 
+static void tell_word(const struct model *m, const struct view *v, struct thing t, char *text,
+                      size_t size)
+{
+    const struct model_frame *f = model_frame(m, t.a >> PAGE_SHIFT);
+    uint64_t word;
+    memcpy(&word, v->browse.bytes + (t.a & PAGE_MASK & ~UINT64_C(7)), sizeof(word));
+    int n = snprintf(text, size, "%s: %s (%" PRIu64 ")", number_hex(t.a, 8).text,
+                     number_hex(word, 16).text, word);
+    const struct model_block *b = model_block_over(m, f->pid, f->va + (t.a & PAGE_MASK));
+    if (b && n > 0 && (size_t)n < size)
+        snprintf(text + n, size - (size_t)n, ", in block p%" PRIu64, b->id);
+}
+
+static void tell_span(const struct model *m, const struct model_cpu *cpu, struct thing t,
+                      char *text, size_t size)
+{
+    uint64_t bytes = UINT64_C(1) << t.b;
+    va_t va = model_canonical(m, t.a);
+    uint64_t mapped = model_mapped(m, cpu->pid, va, va + bytes);
+    snprintf(text, size, "%s, %s: %s in areas (%s), %" PRIu64 " pages with a frame",
+             number_hex(va, 12).text, number_bytes(bytes).text, number_bytes(mapped).text,
+             number_percent(mapped, bytes).text, model_resident(m, cpu->root, va, va + bytes));
+}
+
 static void tell_op(const struct view *v, uint64_t op, char *text, size_t size)
 {
     if (!v->trace || op < 1 || op > v->trace->count)
@@ -262,6 +324,12 @@ void thing_tell(const struct model *m, const struct model_cpu *cpu, const struct
         break;
     case THING_FRAME:
         tell_frame(m, t.a, text, size);
+        break;
+    case THING_WORD:
+        tell_word(m, v, t, text, size);
+        break;
+    case THING_SPAN:
+        tell_span(m, cpu, t, text, size);
         break;
     case THING_BIT:
         tell_bit(t, text, size);

@@ -23,6 +23,8 @@ struct links {
 void thing_links(struct links *, const struct model *, const struct model_cpu *, struct thing);
 bool thing_linked(const struct links *, const struct model *, const struct model_cpu *,
                   struct thing);
+/* Can a person select it? Buttons, panes and the like cannot be. */
+bool thing_selectable(struct thing);
 /* A line of text about the thing: hex and decimal, owner, what it holds. */
 void thing_tell(const struct model *, const struct model_cpu *, const struct view *, struct thing,
                 char *text, size_t size);

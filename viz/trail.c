@@ -1,4 +1,4 @@
-/* trail.c: a run in search of one thing. */
+/* trail.c: which events concern a thing, and what they do to it. */
 #include "viz/trail.h"
 
 #include <stdlib.h>
@@ -132,27 +132,10 @@ unsigned trail_concerns(const struct subject *s, const struct event *e)
 
 /* ---- the run ---- */
 
-static void note(struct trail *t, struct moment at, unsigned kind)
+static unsigned match(void *ctx, const struct event *e, uint64_t op)
 {
-    if (t->count == t->room) {
-        size_t room = t->room ? t->room * 2 : 256;
-        void *more = room <= TRAIL_MOMENTS ? realloc(t->moment, room * sizeof(*t->moment)) : NULL;
-        t->cut = !more;
-        if (!more)
-            return;
-        t->moment = more;
-        t->room = room;
-    }
-    t->moment[t->count].at = at;
-    t->moment[t->count++].kind = (uint8_t)kind;
-}
-
-static void hear(void *ctx, const struct event *e)
-{
-    struct trail *t = ctx;
-    unsigned kind = t->sim && !t->cut ? trail_concerns(&t->subject, e) : 0;
-    if (kind)
-        note(t, (struct moment){sim_now(t->sim).op, e->seq}, kind);
+    (void)op;
+    return trail_concerns(ctx, e);
 }
 
 enum err trail_open(struct trail **trail, const struct config *config, const struct trace *trace,
@@ -163,66 +146,18 @@ enum err trail_open(struct trail **trail, const struct config *config, const str
     if (!t)
         return error_set(error, ERR_MEMORY, NULL, 0, NULL, "no memory for the search");
     t->subject = *subject;
-    struct sim_options options = {
-        .config = config, .trace = trace, .sinks = 1, .sink = {{hear, t}}};
-    enum err err = sim_open(&t->sim, &options, error);
-    if (err) {
+    enum err err = hits_open(&t->hits, config, trace, match, &t->subject, error);
+    if (err)
         free(t);
-        return err;
-    }
-    *trail = t;
-    return ERR_NONE;
+    else
+        *trail = t;
+    return err;
 }
 
 void trail_close(struct trail *t)
 {
     if (!t)
         return;
-    sim_close(t->sim);
-    free(t->moment);
+    hits_close(t->hits);
     free(t);
-}
-
-static bool run_one(struct trail *t)
-{
-    struct error error;
-    if (t->over || t->cut || sim_step(t->sim, &error) <= 0)
-        t->over = true;
-    else
-        t->done++;
-    return !t->over;
-}
-
-/* The first moment that is not before at. */
-static size_t place(const struct trail *t, struct moment at)
-{
-    size_t low = 0;
-    size_t high = t->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (moment_before(t->moment[middle].at, at))
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-bool trail_find(struct trail *t, struct moment now, int direction, unsigned kinds,
-                struct moment *found)
-{
-    while (t->done < now.op && run_one(t))
-        continue;
-    size_t i = place(t, direction > 0 ? (struct moment){now.op, now.step + 1} : now);
-    while (direction > 0 ? true : i-- > 0) {
-        while (i >= t->count && run_one(t))
-            continue;
-        if (i >= t->count)
-            return false;
-        *found = t->moment[i].at;
-        if (t->moment[i].kind & kinds)
-            return true;
-        i += direction > 0;
-    }
-    return false;
 }

@@ -7,6 +7,7 @@
 #ifndef MEMWALK_VIZ_TRAIL_H
 #define MEMWALK_VIZ_TRAIL_H
 
+#include "viz/hits.h"
 #include "viz/thing.h"
 
 /* What a thing is known by, wherever time goes: taken from the model when it was selected. */
@@ -27,29 +28,14 @@ struct subject trail_subject(const struct model *, const struct model_cpu *, str
 /* enum trail_kind, or 0: the event has nothing to do with it. */
 unsigned trail_concerns(const struct subject *, const struct event *);
 
-#define TRAIL_MOMENTS 1000000u
-
-/* A second machine runs through the trace and notes the moments. */
 struct trail {
     struct subject subject;
-    struct sim *sim;
-    struct {
-        struct moment at;
-        uint8_t kind;
-    } * moment;
-    size_t count, room;
-    uint64_t done; /* ops that were run through */
-    bool over;
-    bool cut; /* there are more than TRAIL_MOMENTS, or than memory: the later ones are left out */
+    struct hits *hits; /* their kinds are enum trail_kind */
 };
 
 /* *trail is NULL on error. */
 enum err trail_open(struct trail **trail, const struct config *, const struct trace *,
                     const struct subject *, struct error *);
 void trail_close(struct trail *);
-/* The nearest moment after (direction 1) or before (-1) now of one of the kinds; runs on until it
- * is known. false: there is none. */
-bool trail_find(struct trail *, struct moment now, int direction, unsigned kinds,
-                struct moment *found);
 
 #endif

@@ -36,6 +36,8 @@ void travel_close(struct travel *t)
 {
     survey_close(t->survey);
     trail_close(t->trail);
+    hits_close(t->search);
+    hits_close(t->breaks);
     sim_close(t->sim);
     free(t->kinds);
     *t = (struct travel){0};
@@ -110,7 +112,8 @@ void travel_to(struct travel *t, struct moment to)
 {
     struct view *v = t->view;
     struct error error;
-    v->notice[0] = '\0';
+    snprintf(v->notice, sizeof(v->notice), "%s", v->verdict);
+    v->verdict[0] = '\0';
     if (to.op < 1)
         to = (struct moment){1, 0};
     if (to.op > v->ops)
@@ -266,11 +269,83 @@ bool travel_trail(struct travel *t, int direction, unsigned kinds)
         }
     }
     struct moment found;
-    if (!trail_find(t->trail, v->now, direction, kinds, &found))
+    if (!hits_find(t->trail->hits, v->now, direction, kinds, UINT64_MAX, &found))
         return no_trail(t, direction > 0 ? "No such event of the selection after this moment."
                                          : "No such event of the selection before this moment.");
     travel_to(t, found);
     return true;
+}
+
+static unsigned match_query(void *ctx, const struct event *e, uint64_t op)
+{
+    return query_matches(ctx, e, op);
+}
+
+bool travel_search(struct travel *t, int direction)
+{
+    const struct view *v = t->view;
+    struct error error;
+    struct moment found;
+    if (!v->query.terms || !v->ops)
+        return no_trail(t, "Nothing is looked for: / asks for it.");
+    if (!t->search || strcmp(t->query.text, v->query.text) != 0) {
+        hits_close(t->search);
+        t->query = v->query;
+        if (hits_open(&t->search, v->config, v->trace, match_query, &t->query, &error)) {
+            complain(t, &error);
+            return false;
+        }
+    }
+    if (!hits_find(t->search, v->now, direction, 1, UINT64_MAX, &found))
+        return no_trail(t, direction > 0 ? "No such event after this moment."
+                                         : "No such event before this moment.");
+    travel_to(t, found);
+    return true;
+}
+
+static unsigned match_breaks(void *ctx, const struct event *e, uint64_t op)
+{
+    const struct travel *t = ctx;
+    for (size_t i = 0; i < t->view->breaks; i++)
+        if (query_matches(&t->view->brk[i], e, op))
+            return 1;
+    return 0;
+}
+
+static bool open_breaks(struct travel *t)
+{
+    struct error error;
+    if (!t->breaks &&
+        hits_open(&t->breaks, t->view->config, t->view->trace, match_breaks, t, &error))
+        complain(t, &error);
+    return t->breaks != NULL;
+}
+
+void travel_breaks_changed(struct travel *t)
+{
+    hits_close(t->breaks);
+    t->breaks = NULL;
+}
+
+bool travel_break(struct travel *t, int direction)
+{
+    const struct view *v = t->view;
+    struct moment found;
+    if (!v->breaks || !v->ops)
+        return no_trail(t, "There is no breakpoint: F9 asks for one.");
+    if (!open_breaks(t))
+        return false;
+    if (!hits_find(t->breaks, v->now, direction, 1, UINT64_MAX, &found))
+        return no_trail(t, direction > 0 ? "No breakpoint holds after this moment."
+                                         : "No breakpoint holds before this moment.");
+    travel_to(t, found);
+    return true;
+}
+
+bool travel_broken(struct travel *t, struct moment from, struct moment to, struct moment *at)
+{
+    return t->view->breaks && open_breaks(t) && hits_find(t->breaks, from, 1, 1, to.op, at) &&
+           !moment_before(to, *at);
 }
 
 void travel_to_part(struct travel *t, double part)

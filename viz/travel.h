@@ -12,6 +12,9 @@ struct travel {
     struct survey *survey;
     struct view *view;
     struct trail *trail; /* of the selected thing; NULL: not asked for */
+    struct query query;  /* that search looks for */
+    struct hits *search; /* NULL: not asked for */
+    struct hits *breaks; /* of the view's breakpoints; NULL: not asked for */
     uint8_t *kinds;      /* of the events of op kinds_op */
     size_t steps, kinds_max;
     uint64_t kinds_op;
@@ -32,6 +35,14 @@ bool travel_find(struct travel *, int direction, uint8_t flag);
  * trail_kind).
  */
 bool travel_trail(struct travel *, int direction, unsigned kinds);
+/* To the next (1) or last (-1) event of the view's query; from now on also to "the next one". */
+bool travel_search(struct travel *, int direction);
+/* To the next (1) or last (-1) event that one of the view's breakpoints asks for. */
+bool travel_break(struct travel *, int direction);
+/* The first moment after from and not after to at which a breakpoint holds. */
+bool travel_broken(struct travel *, struct moment from, struct moment to, struct moment *at);
+/* The view's breakpoints are others now. */
+void travel_breaks_changed(struct travel *);
 /* To a place of the whole run, 0 to 1. */
 void travel_to_part(struct travel *, double part);
 

@@ -4,19 +4,39 @@
 
 #include "sim/sim.h"
 
-struct viz_options {
-    const struct trace *trace; /* stays the caller's */
+/* A trace on a machine: what is looked at. All of it stays its maker's. */
+struct viz_run {
+    const struct trace *trace;
     const struct config *config;
-    const char *name;    /* of the trace, for the title */
-    const char *command; /* the command line that opens this window, without the moment */
-    struct moment at;    /* where to begin */
-    int width, height;   /* pixels */
-    int scale;           /* text size, 1000: 1× */
-    const char *theme;   /* "dark", "light", "contrast" */
-    const char *pane;    /* enlarged, one of viz_panes; NULL: none */
-    bool still;          /* no motion */
-    bool narrate;        /* say each moment on standard output too, for screen readers */
-    uint64_t exit_after; /* pictures drawn before the window closes by itself; 0: never */
+    const struct config *against; /* the same trace on this machine beside it; NULL: alone */
+    const char *name;             /* of the trace, for the title */
+    const char *command;          /* the command line that opens this window, without the moment */
+    const char *other;            /* what is different in against, for its caption */
+    char path[1024];              /* of the trace */
+    void *own;                    /* the host's */
+};
+
+/* What the window asks of the command that opened it. */
+struct viz_host {
+    /* Opens a trace as the command line would, with the same machine. */
+    enum err (*open)(void *ctx, const char *path, struct viz_run *, struct error *);
+    void (*close)(void *ctx, struct viz_run *);
+    void *ctx;
+    const char *traces; /* folder of the shipped ones; NULL: there is none */
+    const char *state;  /* file of what is remembered; NULL: nothing is */
+};
+
+struct viz_options {
+    struct viz_run run;          /* run.trace NULL: begin with the start screen */
+    const struct viz_host *host; /* NULL: nothing else can be opened */
+    struct moment at;            /* where to begin */
+    int width, height;           /* pixels; 0: as remembered */
+    int scale;                   /* text size, 1000: 1×; 0: as remembered */
+    const char *theme;           /* "dark", "light", "contrast"; NULL: as remembered */
+    const char *pane;            /* enlarged, one of viz_panes; NULL: none */
+    bool still;                  /* no motion */
+    bool narrate;                /* say each moment on standard output too, for screen readers */
+    uint64_t exit_after;         /* pictures drawn before the window closes by itself; 0: never */
 };
 
 #define VIZ_WIDTH  1600
@@ -30,6 +50,9 @@ enum err viz_window(const struct viz_options *, struct error *);
  * appears whole or not at all; they need no display. */
 enum err viz_png(const struct viz_options *, const char *path, struct error *);
 enum err viz_svg(const struct viz_options *, const char *path, struct error *);
+/* The first moment at which the query (sim/query.h) holds. ERR_SYNTAX, or ERR_VALUE: it never does.
+ */
+enum err viz_find(const struct viz_run *, const char *query, struct moment *, struct error *);
 /* A film from the moment of the options to another: take gets each picture, width × height pixels
  * of 4 bytes (blue, green, red, unused), row by row, valid until it returns; false ends the film.
  */

@@ -47,19 +47,6 @@ static const struct argp_option options[] = {
     {0},
 };
 
-static struct moment parse_moment(const struct argp_state *state, const char *option,
-                                  const char *text, uint64_t step)
-{
-    char *end;
-    errno = 0;
-    uint64_t op = strtoull(text, &end, 10);
-    if (end != text && *end == '.' && end[1] >= '0' && end[1] <= '9')
-        step = strtoull(end + 1, &end, 10);
-    if (end == text || *end || *text == '-' || errno || !op)
-        argp_error(state, "%s: \"%s\" is not OP or OP.STEP, with ops counted from 1", option, text);
-    return (struct moment){op, step};
-}
-
 static unsigned parse_grain(const struct argp_state *state, const char *text)
 {
     const char *const *names = viz_grains();
@@ -84,10 +71,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         f->path = arg;
         return 0;
     case KEY_FROM:
-        f->viz.at = parse_moment(state, "--from", arg, 0);
+        f->viz.at = cli_picture_moment(state, "--from", arg, 0);
         return 0;
     case KEY_TO:
-        f->film.to = parse_moment(state, "--to", arg, UINT64_MAX);
+        f->film.to = cli_picture_moment(state, "--to", arg, UINT64_MAX);
         return 0;
     case KEY_GRAIN:
         f->film.grain = parse_grain(state, arg);
@@ -250,12 +237,10 @@ static enum err film(struct film *f, const struct trace *trace, struct error *e)
     char *part = NULL;
     if (asprintf(&part, "%s.part", f->path) < 0)
         return error_set(e, ERR_MEMORY, f->path, 0, NULL, "no memory for its name");
-    f->viz.trace = trace;
-    f->viz.config = &config;
-    f->viz.name = trace->header.name;
-    f->viz.command = "";
+    f->viz.run = (struct viz_run){
+        .trace = trace, .config = &config, .name = trace->header.name, .command = ""};
     err = shoot(f, format, part, e);
-    f->viz.config = NULL; /* it ends here */
+    f->viz.run = (struct viz_run){0}; /* the configuration ends here */
     free(part);
     return err;
 }

@@ -1,6 +1,7 @@
 /* picture.c: the options of pictures: their size and their theme. */
 #include "sim/cli/picture.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,4 +39,17 @@ void cli_picture_theme(const struct argp_state *state, const char *text, struct 
 void cli_picture_pane(const struct argp_state *state, const char *text, struct viz_options *o)
 {
     o->pane = pick(state, "pane", viz_panes(), text);
+}
+
+struct moment cli_picture_moment(const struct argp_state *state, const char *option,
+                                 const char *text, uint64_t step)
+{
+    char *end;
+    errno = 0;
+    uint64_t op = strtoull(text, &end, 10);
+    if (end != text && *end == '.' && end[1] >= '0' && end[1] <= '9')
+        step = strtoull(end + 1, &end, 10);
+    if (end == text || *end || *text == '-' || errno || !op)
+        argp_error(state, "%s: \"%s\" is not OP or OP.STEP, with ops counted from 1", option, text);
+    return (struct moment){op, step};
 }

@@ -9,6 +9,9 @@
  * message. */
 void cli_picture_size(const struct argp_state *, const char *text, struct viz_options *);
 void cli_picture_theme(const struct argp_state *, const char *text, struct viz_options *);
+/* "N" or "N.K"; without K the step is `step`. */
+struct moment cli_picture_moment(const struct argp_state *, const char *option, const char *text,
+                                 uint64_t step);
 void cli_picture_pane(const struct argp_state *, const char *text, struct viz_options *);
 
 #endif

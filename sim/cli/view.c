@@ -1,12 +1,14 @@
-/* view.c: memwalk view: the window on a trace, or one of its moments as a PNG file. */
+/* view.c: memwalk view: the window on a trace, or one of its moments as a PNG or SVG file. */
 #include "sim/cli/cli.h"
 #include "sim/cli/common.h"
 #include "sim/cli/picture.h"
 #include "sim/lab.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
     KEY_PNG = 0x400,
@@ -19,14 +21,22 @@ enum {
     KEY_PANE,
     KEY_EXIT_AFTER,
     KEY_AT_ERROR,
+    KEY_AT_BREAK,
+    KEY_AT,
+    KEY_AGAINST,
+    KEY_FRESH,
 };
+
+#define AGAINST_MOST 16u
 
 struct view_args {
     struct cli_options common;
     struct viz_options viz;
-    const char *png, *svg;
-    bool at_error;
-    char command[800]; /* as the caption of a picture says it */
+    const char *png, *svg, *at_break;
+    bool at_error, fresh;
+    struct moment at; /* op 0: not given */
+    const char *against[AGAINST_MOST];
+    size_t againsts;
 };
 
 static const struct argp_option options[] = {
@@ -37,9 +47,18 @@ static const struct argp_option options[] = {
     {"theme", KEY_THEME, "NAME", 0, "dark, light or contrast (default dark)", 1},
     {"pane", KEY_PANE, "NAME", 0,
      "Enlarge a pane: program, heap, address, tlb1, tlb2, psc, walk, areas, frames", 1},
+    {"at", KEY_AT, "N[.K]", 0, "Begin after event K of op N, without K after all of it", 1},
+    {"at-break", KEY_AT_BREAK, "QUERY", 0,
+     "Begin at the first event that is asked for: fault, malloc, \"tlb_miss level=2\", addr=0x…",
+     1},
+    {"against", KEY_AGAINST, "KEY=VALUE", 0,
+     "Show the same trace on a machine with this setting beside it, locked to the same moment; may "
+     "be repeated",
+     1},
     {"at-error", KEY_AT_ERROR, NULL, 0,
      "Begin at the first op that goes wrong: a mistake of the program, or a check of memwalk lab",
      1},
+    {"fresh", KEY_FRESH, NULL, 0, "Neither use nor change what the window remembers", 1},
     {"still", KEY_STILL, NULL, 0, "No motion: every step is a cut", 1},
     {"narrate", KEY_NARRATE, NULL, 0,
      "Also print each moment as a line of text, for screen readers", 1},
@@ -72,6 +91,20 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_PANE:
         cli_picture_pane(state, arg, &a->viz);
         return 0;
+    case KEY_AT:
+        a->at = cli_picture_moment(state, "--at", arg, UINT64_MAX);
+        return 0;
+    case KEY_AT_BREAK:
+        a->at_break = arg;
+        return 0;
+    case KEY_AGAINST:
+        if (a->againsts == AGAINST_MOST)
+            argp_error(state, "--against: %u of them are enough", AGAINST_MOST);
+        a->against[a->againsts++] = arg;
+        return 0;
+    case KEY_FRESH:
+        a->fresh = true;
+        return 0;
     case KEY_AT_ERROR:
         a->at_error = true;
         return 0;
@@ -84,6 +117,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_EXIT_AFTER:
         a->viz.exit_after = cli_number(state, "--exit-after", arg);
         return 0;
+    case ARGP_KEY_END:
+        /* The window can do without a trace: it begins with the start screen. */
+        if (!a->common.trace && (a->at.op || a->at_break || a->at_error || a->common.has_op))
+            argp_error(state, "a TRACE is missing");
+        return 0;
     default:
         return cli_trace_argument(&a->common, key, arg, state);
     }
@@ -95,9 +133,9 @@ static const struct argp_child children[] = {
 static const struct argp argp = {
     options,
     parse,
-    "TRACE",
+    "[TRACE]",
     "Show a trace from malloc to frame in a window: play, step forward and back, go to "
-    "any moment. In the window, ? shows all keys."
+    "any moment. In the window, ? shows all keys. Without TRACE it begins with the lessons."
     "\vWithout --op the window opens before the first op, and --png and --svg show the end. The "
     "picture of --op N is that just after it. Below a picture stands the command that opens the "
     "window at its moment.",
@@ -108,11 +146,42 @@ static const struct argp argp = {
 /* Where to begin. */
 static struct moment moment_of(const struct view_args *a)
 {
+    if (a->at.op)
+        return a->at;
     if (!a->common.has_op)
         return a->png || a->svg ? (struct moment){UINT64_MAX, UINT64_MAX} : (struct moment){1, 0};
     if (!a->common.op)
         return (struct moment){1, 0};
     return (struct moment){a->common.op, a->common.step ? a->common.step : UINT64_MAX};
+}
+
+/* The shipped traces: beside a program that was built but not installed, else where they were
+ * installed; NULL: nowhere. */
+static const char *traces_folder(char *path, size_t size)
+{
+    static const char beside[] = "/../../traces";
+    ssize_t n = readlink("/proc/self/exe", path, size - sizeof(beside));
+    if (n > 0) {
+        path[n] = '\0';
+        char *slash = strrchr(path, '/');
+        snprintf(slash, size - (size_t)(slash - path), "%s", beside);
+        if (access(path, R_OK) == 0)
+            return path;
+    }
+    snprintf(path, size, "%s/traces", MEMWALK_DATADIR);
+    return access(path, R_OK) == 0 ? path : NULL;
+}
+
+/* XDG Base Directory Specification: state that outlives the program. NULL: the user has no home. */
+static const char *state_file(char *path, size_t size)
+{
+    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+    int n = -1;
+    if (state && *state == '/')
+        n = snprintf(path, size, "%s/memwalk/window.json", state);
+    else if (home && *home == '/')
+        n = snprintf(path, size, "%s/.local/state/memwalk/window.json", home);
+    return n > 0 && (size_t)n < size ? path : NULL;
 }
 
 struct first_fault {
@@ -149,44 +218,123 @@ static enum err find_error(struct view_args *a, const struct trace *trace,
     return ERR_NONE;
 }
 
-static int show(struct view_args *a, const struct trace *trace)
+/* ---- what the window opens ---- */
+
+struct opened { /* a trace on its machine */
+    struct trace *trace;
+    struct config config, against;
+    char command[800], other[300];
+};
+
+static void opened_free(struct opened *o)
 {
-    struct error error;
-    struct config config;
-    if (cli_configure(&a->common, &trace->header, &config, &error) ||
-        (a->at_error && find_error(a, trace, &config, &error)))
-        return cli_fail(&error);
-    if (a->common.has_op && a->common.op > trace->count) {
-        error_set(&error, ERR_VALUE, NULL, 0, "--op", "the trace has %zu ops", trace->count);
-        return cli_fail(&error);
+    trace_free(o->trace);
+    free(o);
+}
+
+/* The machine beside: the same one with other settings. */
+static enum err configure_against(const struct view_args *a, struct opened *o, struct error *e)
+{
+    enum err err = ERR_NONE;
+    o->against = o->config;
+    for (size_t i = 0; !err && i < a->againsts; i++) {
+        size_t n = strlen(o->other);
+        snprintf(o->other + n, sizeof(o->other) - n, "%s%s", n ? " " : "", a->against[i]);
+        err = config_option(&o->against, a->against[i], e);
     }
-    a->viz.trace = trace;
-    a->viz.config = &config;
-    a->viz.name = trace->header.name;
+    if (err && !e->field[0])
+        snprintf(e->field, sizeof(e->field), "--against");
+    return err;
+}
+
+static enum err open_trace(void *ctx, const char *path, struct viz_run *run, struct error *e)
+{
+    struct view_args *a = ctx;
+    struct cli_options common = a->common;
+    struct opened *o = calloc(1, sizeof(*o));
+    if (!o)
+        return error_set(e, ERR_MEMORY, path, 0, NULL, "no memory for the trace");
+    common.trace = path;
+    enum err err = trace_load(&o->trace, path, e);
+    if (!err)
+        err = cli_configure(&common, &o->trace->header, &o->config, e);
+    if (!err)
+        err = configure_against(a, o, e);
+    if (err) {
+        opened_free(o);
+        return err;
+    }
+    *run = (struct viz_run){.trace = o->trace,
+                            .config = &o->config,
+                            .against = a->againsts ? &o->against : NULL,
+                            .name = o->trace->header.name,
+                            .command = cli_again(&common, o->command, sizeof(o->command)),
+                            .other = o->other,
+                            .own = o};
+    for (size_t i = 0; i < a->againsts; i++) {
+        size_t n = strlen(o->command);
+        snprintf(o->command + n, sizeof(o->command) - n, " --against %s", a->against[i]);
+    }
+    snprintf(run->path, sizeof(run->path), "%s", path);
+    return ERR_NONE;
+}
+
+static void close_trace(void *ctx, struct viz_run *run)
+{
+    (void)ctx;
+    opened_free(run->own);
+}
+
+/* ---- the command ---- */
+
+static enum err find_moment(struct view_args *a, const struct viz_run *run, struct error *e)
+{
+    if (a->at_error && find_error(a, run->trace, run->config, e))
+        return e->code;
+    if (a->common.has_op && a->common.op > run->trace->count)
+        return error_set(e, ERR_VALUE, NULL, 0, "--op", "the trace has %zu ops", run->trace->count);
     a->viz.at = moment_of(a);
-    a->viz.command = cli_again(&a->common, a->command, sizeof(a->command));
+    return a->at_break ? viz_find(run, a->at_break, &a->viz.at, e) : ERR_NONE;
+}
+
+static enum err show(struct view_args *a, struct error *e)
+{
     enum err err = ERR_NONE;
     if (a->png)
-        err = viz_png(&a->viz, a->png, &error);
+        err = viz_png(&a->viz, a->png, e);
     if (!err && a->svg)
-        err = viz_svg(&a->viz, a->svg, &error);
+        err = viz_svg(&a->viz, a->svg, e);
     if (!a->png && !a->svg)
-        err = viz_window(&a->viz, &error);
-    a->viz.config = NULL; /* it ends here */
-    return err ? cli_fail(&error) : STATUS_OK;
+        err = viz_window(&a->viz, e);
+    return err;
 }
 
 int cli_view(int argc, char **argv)
 {
-    struct view_args a = {
-        .common = {.command = argv[0]},
-        .viz = {.width = VIZ_WIDTH, .height = VIZ_HEIGHT, .scale = 1000, .theme = viz_themes()[0]}};
+    struct view_args a = {.common = {.command = argv[0]}};
+    char traces[PATH_MAX], state[PATH_MAX];
+    struct error e;
+    enum err err = ERR_NONE;
     cli_parse(&argp, argc, argv, false, &a);
-    struct error error;
-    struct trace *trace;
-    if (trace_load(&trace, a.common.trace, &error))
-        return cli_fail(&error);
-    int status = show(&a, trace);
-    trace_free(trace);
-    return status;
+    struct viz_host host = {.open = open_trace,
+                            .close = close_trace,
+                            .ctx = &a,
+                            .traces = traces_folder(traces, sizeof(traces)),
+                            .state = a.fresh ? NULL : state_file(state, sizeof(state))};
+    bool picture = a.png || a.svg;
+    a.viz.host = &host;
+    if (picture) {
+        a.viz.width = a.viz.width ? a.viz.width : VIZ_WIDTH;
+        a.viz.height = a.viz.height ? a.viz.height : VIZ_HEIGHT;
+    }
+    if (a.common.trace) {
+        err = open_trace(&a, a.common.trace, &a.viz.run, &e);
+        if (!err && find_moment(&a, &a.viz.run, &e)) {
+            err = e.code;
+            close_trace(NULL, &a.viz.run);
+        }
+    }
+    if (!err)
+        err = show(&a, &e);
+    return err ? cli_fail(&e) : STATUS_OK;
 }

@@ -83,10 +83,7 @@ int main(int argc, char **argv)
     if (trace_load(&t, path, &error))
         bench_die(&error);
     config_default(&c);
-    struct viz_options o = {.trace = t,
-                            .config = &c,
-                            .name = "bench",
-                            .command = "bench",
+    struct viz_options o = {.run = {.trace = t, .config = &c, .name = "bench", .command = "bench"},
                             .at = {1, 0},
                             .width = VIZ_WIDTH,
                             .height = VIZ_HEIGHT,
