@@ -59,14 +59,15 @@ static bool held_init(struct classify *c, uint32_t entries)
     return true;
 }
 
-struct classify *classify_new(struct arena *arena, uint64_t entries)
+struct classify *classify_new(struct arena *arena, uint64_t entries, const struct tlb *main)
 {
     struct classify *c = arena_alloc(arena, sizeof(*c));
     if (!c)
         return NULL;
     *c = (struct classify){.arena = arena, .bits = FIRST_BITS};
     c->bucket = arena_alloc(arena, room_of(c) * sizeof(c->bucket[0]));
-    return c->bucket && held_init(c, (uint32_t)entries) ? c : NULL;
+    c->hint = arena_alloc(arena, (size_t)main->config.sets * main->stride * sizeof(c->hint[0]));
+    return c->bucket && c->hint && held_init(c, (uint32_t)entries) ? c : NULL;
 }
 
 /* NOTE: when the arena is full, new pages are not remembered and stay cold. */
@@ -93,7 +94,10 @@ struct classify_group *classify_group(struct classify *c, uint64_t key)
 enum miss_class classify_miss(const struct classify *c, uint64_t key)
 {
     const struct classify_bucket *b = find(c, tag_of(key));
-    return b->tag ? classify_class(c, *classify_page(b->group, key), key) : MISS_COLD;
+    uint32_t page = b->tag ? *classify_page(b->group, key) : PAGE_UNKNOWN;
+    if (page < HELD_FIRST)
+        return page == PAGE_UNKNOWN ? MISS_COLD : MISS_COHERENCE;
+    return c->held[page].key == key ? MISS_CONFLICT : MISS_CAPACITY;
 }
 
 void classify_use(struct classify *c, uint64_t key)

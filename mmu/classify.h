@@ -45,13 +45,14 @@ struct classify {
     struct arena *arena;
     struct held *held; /* [HELD_FIRST … HELD_FIRST + entries); those before have no key */
     uint32_t newest;
+    uint32_t *hint; /* [slot of the level's main array] where in held[] its page was last */
     bool larger;
     uint32_t bits, count;
     struct classify_bucket *bucket; /* [2^bits], at most half of them used; linear probing */
 };
 
-/* NULL: no memory. entries: of the level beside it. */
-struct classify *classify_new(struct arena *, uint64_t entries);
+/* NULL: no memory. entries: of the level beside it; main: its array of small pages. */
+struct classify *classify_new(struct arena *, uint64_t entries, const struct tlb *main);
 enum miss_class classify_miss(const struct classify *, uint64_t key);
 /* The page was hit or filled. */
 void classify_use(struct classify *, uint64_t key);
@@ -71,14 +72,6 @@ static inline uint32_t *classify_page(struct classify_group *g, uint64_t key)
     return &g->page[key >> KEY_SIZE_BITS & (GROUP_PAGES - 1)];
 }
 
-/* The class of a miss of a page of which this is known. */
-static inline enum miss_class classify_class(const struct classify *c, uint32_t page, uint64_t key)
-{
-    if (page < HELD_FIRST)
-        return page == PAGE_UNKNOWN ? MISS_COLD : MISS_COHERENCE;
-    return c->held[page].key == key ? MISS_CONFLICT : MISS_CAPACITY;
-}
-
 /* Takes a place out of the ring and puts it between the newest and the oldest. */
 static inline void classify_move(struct classify *c, uint32_t at)
 {
@@ -92,20 +85,39 @@ static inline void classify_move(struct classify *c, uint32_t at)
     held[oldest].older = at;
 }
 
-/* The page whose word this is was hit or filled: it is the newest now. */
-static inline void classify_use_page(struct classify *c, uint32_t *page, uint64_t key)
+static inline void classify_use_held(struct classify *c, uint32_t at)
+{
+    if (at == c->newest)
+        return;
+    classify_move(c, at);
+    c->newest = at;
+}
+
+/* The page whose word this is was hit or filled: it is the newest now. Its class, had it been
+ * missed. */
+static inline enum miss_class classify_use_page(struct classify *c, uint32_t *page, uint64_t key)
 {
     uint32_t at = *page;
     if (c->held[at].key == key) {
-        if (at == c->newest)
-            return;
-        classify_move(c, at);
-    } else {
-        at = c->held[c->newest].newer;
-        c->held[at].key = key;
-        *page = at;
+        classify_use_held(c, at);
+        return MISS_CONFLICT;
     }
-    c->newest = at;
+    uint32_t oldest = c->held[c->newest].newer;
+    c->newest = *page = oldest;
+    c->held[oldest].key = key;
+    return at >= HELD_FIRST ? MISS_CAPACITY : at == PAGE_UNKNOWN ? MISS_COLD : MISS_COHERENCE;
+}
+
+/* The page in this slot of the level's main array was hit. */
+static inline void classify_use_slot(struct classify *c, size_t slot, uint64_t key)
+{
+    uint32_t at = c->hint[slot];
+    if (c->held[at].key == key) {
+        classify_use_held(c, at);
+        return;
+    }
+    classify_use(c, key);
+    c->hint[slot] = c->newest;
 }
 
 #endif

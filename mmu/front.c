@@ -215,8 +215,11 @@ static INLINE pfn_t found_pfn(const struct found *f, va_t va)
 static INLINE void use(struct mmu *m, const struct found *f)
 {
     tlb_hit(f->tlb, f->set, f->way);
-    if (m->classify[f->level])
-        classify_use(m->classify[f->level], f->entry.key);
+    struct classify *c = m->classify[f->level];
+    if (c && f->tlb == &m->tlb[f->level])
+        classify_use_slot(c, tlb_slot(f->tlb, f->set, f->way), f->entry.key);
+    else if (c)
+        classify_use(c, f->entry.key);
     if (m->opt[f->level])
         opt_use(m->opt[f->level], f->entry.key);
 }
@@ -335,6 +338,26 @@ static const pte_t *entry_host(const struct mmu *m, pa_t pa)
     return (const pte_t *)(const void *)(frame + (pa & PAGE_MASK));
 }
 
+/* What does not depend on the tables. */
+static void region_new(struct mmu *m, struct front_region *r, va_t va)
+{
+    uint64_t space = mmu_space(m);
+    r->number = (va >> REGION_SHIFT) + 1;
+    r->psc_born = 0;
+    memset(r->group, 0, sizeof(r->group));
+    for (unsigned level = 2; level <= LEVELS_MAX; level++) {
+        const struct tlb *t = &m->psc.level[level];
+        struct front_psc *p = &r->psc[level - 2];
+        *p = (struct front_psc){.key = psc_key(va, level, space)};
+        if (!t->config.ways)
+            continue;
+        p->set = tlb_set(t, p->key);
+        p->entry = t->entry + tlb_slot(t, p->set, 0);
+        p->shorts = t->shorts + tlb_slot(t, p->set, 0);
+        p->state = tlb_state(t, p->set);
+    }
+}
+
 /* Walks once the plain way, and remembers the way where it is an ordinary one. With fewer levels
  * than there is room for, the first one is read again: it does no harm. */
 static __attribute__((noinline)) bool region_learn(struct mmu *m, struct front_region *r, va_t va)
@@ -351,18 +374,23 @@ static __attribute__((noinline)) bool region_learn(struct mmu *m, struct front_r
         r->at[i] = entry_host(m, step->pa);
         r->entry[i] = step->entry;
     }
-    for (unsigned i = 0; i + 1 < w.steps; i++)
-        r->psc[w.step[i].level] = psc_data(&w, i);
     uint32_t above = w.step[w.steps - 2].flags;
     r->table = entry_host(m, w.step[w.steps - 1].pa & ~PAGE_MASK);
     r->keep = PTE_FRAME | PTE_PAT | walk_leaf_bits(&m->regs) | (above & (TLB_WRITE | TLB_USER));
     r->exec = above & TLB_EXEC;
-    if (r->number != (va >> REGION_SHIFT) + 1) {
-        memset(r->group, 0, sizeof(r->group));
-        r->psc_born = 0;
-    }
-    r->number = (va >> REGION_SHIFT) + 1;
+    if (r->number != (va >> REGION_SHIFT) + 1)
+        region_new(m, r, va);
+    for (unsigned i = 0; i + 1 < w.steps; i++)
+        r->psc[w.step[i].level - 2].data = psc_data(&w, i);
     return true;
+}
+
+/* What data of a TLB entry must say: rights as rights_allow judges them, but quicker. */
+static INLINE bool data_allows(struct rights r, uint64_t data)
+{
+    if (LIKELY((data & r.mask) == r.want && !(r.deny_user | r.deny_supervisor)))
+        return true;
+    return rights_allow(r, data_flags(data));
 }
 
 /* What the walk of a small page must find in the lowest entry to be ordinary. */
@@ -379,29 +407,43 @@ static struct leaf_rule leaf_rule(const struct mmu *m, enum access how)
     return r;
 }
 
-/* Do the upper entries stand as they were? */
-static INLINE bool region_same(const struct front_region *r, unsigned levels)
-{
-    pte_t differs = 0;
-    UNROLL
-    for (unsigned i = 0; i < levels - 1; i++)
-        differs |= *r->at[i] ^ r->entry[i];
-    return LIKELY(!differs);
-}
-
-static inline struct front_region *region_of(struct mmu *m, va_t va)
+static INLINE struct front_region *region_of(struct mmu *m, va_t va)
 {
     return &m->front.region[((va >> REGION_SHIFT) + 1) % FRONT_REGIONS];
 }
 
-/* A walk that changes nothing: the data of the new TLB entry; 0: not an ordinary walk. levels is a
- * constant at the call. */
-static INLINE uint64_t region_walk(struct mmu *m, va_t va, struct leaf_rule rule, unsigned levels)
+static INLINE bool region_is(const struct front_region *r, va_t va)
 {
-    uint64_t number = (va >> REGION_SHIFT) + 1;
-    struct front_region *r = region_of(m, va);
-    if ((UNLIKELY(r->number != number) || !region_same(r, levels)) && !region_learn(m, r, va))
-        return 0;
+    return r->number == (va >> REGION_SHIFT) + 1;
+}
+
+/* Do the upper entries stand as they were? */
+static bool region_same(const struct front_region *r)
+{
+    pte_t differs = 0;
+    for (unsigned i = 0; i < LEVELS_MAX - 1; i++)
+        differs |= *r->at[i] ^ r->entry[i];
+    return !differs;
+}
+
+static __attribute__((noinline)) bool region_enter(struct mmu *m, struct front_region *r, va_t va)
+{
+    if (!(region_is(r, va) && region_same(r)) && !region_learn(m, r, va))
+        return false;
+    r->batch = m->front.batch;
+    return true;
+}
+
+/* A walk that changes nothing: the data of the new TLB entry; 0: not an ordinary walk. Nobody
+ * writes tables while a batch runs, so their upper entries are compared once. */
+static INLINE uint64_t region_walk(struct mmu *m, struct front_region *r, va_t va, bool *mine,
+                                   uint64_t batch, struct leaf_rule rule)
+{
+    if (UNLIKELY(!*mine || r->batch != batch)) {
+        *mine = region_enter(m, r, va);
+        if (!*mine)
+            return 0;
+    }
     pte_t leaf = r->table[va_index(va, 1)];
     if (UNLIKELY((leaf & rule.mask) != rule.want))
         return 0;
@@ -415,69 +457,119 @@ static INLINE uint64_t region_walk(struct mmu *m, va_t va, struct leaf_rule rule
  * wait for that write to end.
  */
 
+/* The way that a walk takes through the caches. */
+struct psc_way {
+    unsigned level; /* of the lowest entry held; above all levels: none */
+    /* Whether an entry of level 2 is held cannot be foretold, so where one of level 3 is and the
+     * set of level 2 is full, both are dealt with in one: */
+    bool both;
+    bool hit;     /* it is held in level 2 */
+    uint32_t way; /* where it is, or will be */
+};
+
 static __attribute__((noinline)) bool psc_search(struct mmu *m, struct front_region *r,
-                                                 struct psc_place *at, uint64_t key)
+                                                 unsigned level)
 {
-    int way = tlb_find(&m->psc.level[at->level], at->set, key);
-    if (at->level == 2)
+    struct front_psc *p = &r->psc[level - 2];
+    int way = tlb_find(&m->psc.level[level], p->set, p->key);
+    if (level == 2)
         r->psc_born = m->psc.born + 1;
     if (way == TLB_NONE)
         return false;
-    at->way = r->psc_way[at->level] = (uint32_t)way;
+    p->way = (uint32_t)way;
     return true;
 }
 
-/* Is va's entry of this level held? An entry of level 2 is the region's alone, so nobody else has
- * put it anywhere. */
-static INLINE bool psc_holds(struct mmu *m, struct front_region *r, va_t va, uint64_t space,
-                             struct psc_place *at)
+/* Is the region's entry of this level held? An entry of level 2 is the region's alone, so nobody
+ * else has put it anywhere. */
+static bool psc_holds(struct mmu *m, struct front_region *r, unsigned level)
 {
-    const struct tlb *t = &m->psc.level[at->level];
-    if (!t->config.ways)
+    const struct front_psc *p = &r->psc[level - 2];
+    if (!p->entry)
         return false;
-    uint64_t key = psc_key(va, at->level, space);
-    at->set = tlb_set(t, key);
-    at->way = r->psc_way[at->level];
-    if (psc_entry(&m->psc, at)->key == key)
+    if (p->entry[p->way].key == p->key)
         return true;
-    if (at->level == 2 && LIKELY(r->psc_born == m->psc.born + 1))
+    if (level == 2 && r->psc_born == m->psc.born + 1)
         return false;
-    return psc_search(m, r, at, key);
+    return psc_search(m, r, level);
+}
+
+static __attribute__((noinline)) bool psc_begin_any(struct mmu *m, struct front_region *r,
+                                                    unsigned levels, struct psc_way *w)
+{
+    w->both = false;
+    for (w->level = 2; w->level <= levels; w->level++) {
+        const struct front_psc *p = &r->psc[w->level - 2];
+        if (psc_holds(m, r, w->level))
+            return p->entry[p->way].data == p->data;
+    }
+    return true;
+}
+
+/* What is the same for all walks of a batch. */
+struct psc_batch {
+    uint64_t born;         /* what psc_born of a region must be */
+    uint32_t ways2, ways3; /* of the caches of levels 2 and 3 */
+};
+
+/* A born that no region has: there are no such caches, or level 2 has room left. */
+static struct psc_batch psc_batch(const struct psc *psc)
+{
+    const struct tlb *t2 = &psc->level[2], *t3 = &psc->level[3];
+    bool full = t2->held[SIZE_4K] == (uint64_t)t2->config.sets * t2->config.ways;
+    bool usual = t2->config.ways && t3->config.ways && full;
+    return (struct psc_batch){usual ? psc->born + 1 : UINT64_MAX, t2->config.ways, t3->config.ways};
 }
 
 /* Finds where the walk begins; false: a cache holds what the tables no longer say, so the walk is
- * not ordinary. level LEVELS_MAX + 1: at the root. */
-static INLINE bool psc_begin(struct mmu *m, va_t va, uint64_t space, unsigned levels,
-                             struct psc_place *at)
+ * not ordinary. */
+static INLINE bool psc_begin(struct mmu *m, struct front_region *r, unsigned levels,
+                             struct psc_batch b, struct psc_way *w)
 {
-    struct front_region *r = region_of(m, va);
-    for (at->level = 2; at->level <= levels; at->level++)
-        if (psc_holds(m, r, va, space, at))
-            return psc_entry(&m->psc, at)->data == r->psc[at->level];
-    return true;
+    const struct front_psc *p2 = &r->psc[0], *p3 = &r->psc[1];
+    if (UNLIKELY(r->psc_born != b.born || p3->entry[p3->way].key != p3->key ||
+                 p3->entry[p3->way].data != p3->data))
+        return psc_begin_any(m, r, levels, w);
+    const struct tlb_entry *e2 = &p2->entry[p2->way];
+    uint32_t oldest = repl_lru_oldest(p2->state, b.ways2);
+    w->both = true;
+    w->hit = e2->key == p2->key;
+    w->way = w->hit ? p2->way : oldest;
+    return LIKELY(!(w->hit & (e2->data != p2->data)));
+}
+
+static __attribute__((noinline)) unsigned psc_end_any(struct mmu *m, struct front_region *r,
+                                                      unsigned levels, const struct psc_way *w)
+{
+    bool hit = w->level <= levels;
+    m->count.psc_hits += hit;
+    if (hit)
+        repl_lru_use(r->psc[w->level - 2].state, m->psc.level[w->level].config.ways,
+                     r->psc[w->level - 2].way);
+    for (unsigned level = w->level - 1; level >= 2; level--) {
+        struct front_psc *p = &r->psc[level - 2];
+        struct tlb_entry victim;
+        if (p->entry)
+            p->way = tlb_put(&m->psc.level[level], NULL, p->set, p->key, p->data, &victim);
+    }
+    return w->level - 1;
 }
 
 /* The walk was done: its entries read, and what the caches have of it. */
-static INLINE unsigned psc_end(struct mmu *m, va_t va, uint64_t space, unsigned levels,
-                               const struct psc_place *at)
+static INLINE unsigned psc_end(struct mmu *m, struct front_region *r, unsigned levels,
+                               struct psc_batch b, const struct psc_way *w)
 {
-    struct front_region *r = region_of(m, va);
-    bool hit = at->level <= levels;
-    m->count.psc_lookups++;
-    m->count.psc_hits += hit;
-    if (hit)
-        psc_use(&m->psc, at);
-    struct psc_place to = {.level = at->level - 1};
-    for (; to.level >= 2; to.level--) {
-        const struct tlb *t = &m->psc.level[to.level];
-        if (!t->config.ways)
-            continue;
-        uint64_t key = psc_key(va, to.level, space);
-        to.set = tlb_set(t, key);
-        psc_add(&m->psc, &to, key, r->psc[to.level]);
-        r->psc_way[to.level] = to.way;
-    }
-    return at->level - 1;
+    struct front_psc *p2 = &r->psc[0], *p3 = &r->psc[1];
+    if (UNLIKELY(!w->both))
+        return psc_end_any(m, r, levels, w);
+    m->count.psc_hits++;
+    p2->way = w->way;
+    p2->entry[w->way] = (struct tlb_entry){p2->key, p2->data};
+    p2->shorts[w->way] = key_short(p2->key);
+    repl_lru_use(p2->state, b.ways2, w->way);
+    if (!w->hit & (repl_lru_newest(p3->state, b.ways3) != p3->way))
+        repl_lru_use(p3->state, b.ways3, p3->way);
+    return 2u - w->hit;
 }
 
 /* ---- the loop ---- */
@@ -509,9 +601,10 @@ static INLINE int way_of(const struct tlb *t, size_t slot, uint64_t key, uint32_
     return TLB_NONE;
 }
 
-/* Puts a page in the place of the oldest of a full set and makes it the newest. */
-static inline void replace_oldest(const struct tlb *t, uint32_t set, size_t slot, uint64_t key,
-                                  uint64_t data)
+/* Puts a page in the place of the oldest of a full set and makes it the newest. Returns its slot.
+ */
+static INLINE size_t replace_oldest(const struct tlb *t, uint32_t set, size_t slot, uint64_t key,
+                                    uint64_t data)
 {
     uint32_t last = 4 * (t->config.ways - 1);
     uint64_t order = t->state[set];
@@ -519,6 +612,7 @@ static inline void replace_oldest(const struct tlb *t, uint32_t set, size_t slot
     t->state[set] = (order ^ (uint64_t)way << last) << 4 | way;
     t->entry[slot + way] = (struct tlb_entry){key, data};
     t->shorts[slot + way] = key_short(key);
+    return slot + way;
 }
 
 /* ---- classes of misses ---- */
@@ -527,35 +621,21 @@ static __attribute__((noinline)) uint32_t *page_ask(struct mmu *m, struct front_
                                                     unsigned level, va_t va, uint64_t key)
 {
     struct classify_group *g = classify_group(m->classify[level], key);
-    if (r->number == (va >> REGION_SHIFT) + 1)
+    if (region_is(r, va))
         r->group[level] = g;
     return g ? classify_page(g, key) : NULL;
 }
 
-/* The word of va's page, whose key this is, among those of a level's classes; NULL: no memory. */
-static INLINE uint32_t *page_of(struct mmu *m, unsigned level, va_t va, uint64_t key)
+/* The page was hit or filled; *class is that of a miss. */
+static INLINE enum miss_class class_use(struct mmu *m, struct front_region *r, bool mine,
+                                        unsigned level, va_t va, uint64_t key)
 {
-    struct front_region *r = region_of(m, va);
-    if (LIKELY(r->number == (va >> REGION_SHIFT) + 1 && r->group[level]))
-        return classify_page(r->group[level], key);
-    return page_ask(m, r, level, va, key);
-}
-
-static INLINE void class_use(struct mmu *m, unsigned level, va_t va, uint64_t key)
-{
-    uint32_t *page = page_of(m, level, va, key);
-    if (LIKELY(page))
-        classify_use_page(m->classify[level], page, key);
-}
-
-/* The page was missed, and is filled now. */
-static INLINE void class_fill(struct mmu *m, unsigned level, va_t va, uint64_t key)
-{
-    struct classify *c = m->classify[level];
-    uint32_t *page = page_of(m, level, va, key);
-    m->count.tlb[level].by_class[page ? classify_class(c, *page, key) : MISS_COLD]++;
-    if (LIKELY(page))
-        classify_use_page(c, page, key);
+    uint32_t *page;
+    if (LIKELY(mine && r->group[level]))
+        page = classify_page(r->group[level], key);
+    else
+        page = page_ask(m, r, level, va, key);
+    return LIKELY(page) ? classify_use_page(m->classify[level], page, key) : MISS_COLD;
 }
 
 /* Host speed only: a miss looks into arrays too large for the host's caches; what it will need
@@ -566,7 +646,7 @@ static INLINE void miss_prefetch(struct mmu *m, va_t va, bool classes, unsigned 
                                  unsigned second)
 {
     const struct front_region *r = region_of(m, va);
-    if (r->number != (va >> REGION_SHIFT) + 1)
+    if (!region_is(r, va))
         return;
     unsigned index = va_index(va, 1);
     __builtin_prefetch(&r->table[index]);
@@ -580,72 +660,112 @@ struct batch {
     size_t done, l1_misses, l2_misses, reads;
 };
 
+/* What does not change while a batch runs. */
+struct loop {
+    struct tlb t1, t2;
+    struct rights rights;
+    struct leaf_rule rule;
+    uint64_t space, batch;
+    unsigned first, second;
+    struct psc_batch psc;
+    struct classify *c1;
+    uint64_t *class1, *class2; /* counters */
+};
+
+static INLINE struct loop loop_of(struct mmu *m, enum access how)
+{
+    unsigned first = mmu_first(m, how), second = mmu_second(m, how);
+    return (struct loop){.t1 = m->tlb[first],
+                         .t2 = m->tlb[second],
+                         .rights = front_rights(m, how),
+                         .rule = leaf_rule(m, how),
+                         .space = mmu_space(m),
+                         .batch = m->front.batch,
+                         .first = first,
+                         .second = second,
+                         .psc = psc_batch(&m->psc),
+                         .c1 = m->classify[first],
+                         .class1 = m->count.tlb[first].by_class,
+                         .class2 = m->count.tlb[second].by_class};
+}
+
+/* A hit of the first level in this slot. false: it does not allow the access. */
+static INLINE bool touch_hit(const struct loop *l, uint32_t set, size_t slot, uint32_t way,
+                             struct shape shape)
+{
+    const struct tlb_entry *e = &l->t1.entry[slot + way];
+    if (UNLIKELY(!data_allows(l->rights, e->data)))
+        return false;
+    l->t1.state[set] = repl_front(l->t1.state[set], way);
+    if (shape.classes)
+        classify_use_slot(l->c1, slot + way, e->key);
+    return true;
+}
+
+/* A miss of the first level, whose set begins at slot. false: nothing was done, it is not ordinary.
+ */
+static INLINE bool touch_miss(struct mmu *m, const struct loop *l, va_t va, uint64_t key,
+                              uint32_t set, size_t slot, struct shape shape, struct batch *b)
+{
+    struct front_region *r = region_of(m, va);
+    bool mine = region_is(r, va);
+    uint32_t set2 = set_of(&l->t2, key, shape.pow2);
+    size_t slot2 = (size_t)set2 * shape.stride2;
+    int way2 = way_of(&l->t2, slot2, key, shape.stride2);
+    uint64_t data = 0;
+    struct psc_way steps = {0};
+    bool found = way2 != TLB_NONE;
+    if (found && UNLIKELY(l->t2.entry[slot2 + (size_t)way2].key != key))
+        return false; /* a global entry of another PCID */
+    if (found)
+        data = l->t2.entry[slot2 + (size_t)way2].data;
+    else if (l->t2.valid[set2] == l->t2.config.ways)
+        data = region_walk(m, r, va, &mine, l->batch, l->rule);
+    bool full = l->t1.valid[set] == l->t1.config.ways;
+    if (UNLIKELY(!full || !data || !data_allows(l->rights, data)))
+        return false;
+    if (shape.psc && !found && !psc_begin(m, r, shape.levels, l->psc, &steps))
+        return false;
+    if (found) {
+        l->t2.state[set2] = repl_front(l->t2.state[set2], (uint32_t)way2);
+        if (shape.classes)
+            class_use(m, r, mine, l->second, va, key);
+    } else {
+        b->reads += shape.psc ? psc_end(m, r, shape.levels, l->psc, &steps) : shape.levels;
+        replace_oldest(&l->t2, set2, slot2, key, data);
+        if (shape.classes)
+            l->class2[class_use(m, r, mine, l->second, va, key)]++;
+        b->l2_misses++;
+    }
+    slot = replace_oldest(&l->t1, set, slot, key, data);
+    if (shape.classes) {
+        l->class1[class_use(m, r, mine, l->first, va, key)]++;
+        l->c1->hint[slot] = l->c1->newest;
+    }
+    b->l1_misses++;
+    return true;
+}
+
 static INLINE struct batch touch_lru(struct mmu *m, const va_t *va, size_t n, enum access how,
                                      struct shape shape)
 {
-    const struct tlb t1 = m->tlb[mmu_first(m, how)], t2 = m->tlb[mmu_second(m, how)];
-    const struct rights rights = front_rights(m, how);
-    const struct leaf_rule rule = leaf_rule(m, how);
-    const uint64_t space = mmu_space(m);
-    const unsigned first = mmu_first(m, how), second = mmu_second(m, how);
+    const struct loop l = loop_of(m, how);
     struct batch b = {0, 0, 0, 0};
     size_t i = 0;
     while (i < n) {
-        vpn_t vpn = va[i] >> PAGE_SHIFT;
-        uint64_t key = key_make(va[i], SIZE_4K, space);
-        uint32_t set = set_of(&t1, key, shape.pow2);
+        va_t at = va[i];
+        uint64_t key = key_make(at, SIZE_4K, l.space);
+        uint32_t set = set_of(&l.t1, key, shape.pow2);
         size_t slot = (size_t)set * shape.stride1;
-        int way = way_of(&t1, slot, key, shape.stride1);
-        if (shape.classes && i + AHEAD < n)
-            miss_prefetch(m, va[i + AHEAD], true, first, second);
-        if (way != TLB_NONE) {
-            if (UNLIKELY(!rights_allow(rights, data_flags(t1.entry[slot + (size_t)way].data))))
-                break;
-            t1.state[set] = repl_front(t1.state[set], (uint32_t)way);
-            uint64_t held = t1.entry[slot + (size_t)way].key;
-            if (shape.classes && LIKELY(held == key))
-                class_use(m, first, va[i], key);
-            else if (shape.classes)
-                classify_use(m->classify[first], held); /* global, of another PCID */
-        } else {
-            if (!shape.classes && i + AHEAD < n)
-                miss_prefetch(m, va[i + AHEAD], false, first, second);
-            uint32_t set2 = set_of(&t2, key, shape.pow2);
-            size_t slot2 = (size_t)set2 * shape.stride2;
-            int way2 = way_of(&t2, slot2, key, shape.stride2);
-            uint64_t data = 0;
-            struct psc_place at;
-            bool found = way2 != TLB_NONE;
-            if (found && UNLIKELY(t2.entry[slot2 + (size_t)way2].key != key))
-                break; /* a global entry of another PCID */
-            if (found)
-                data = t2.entry[slot2 + (size_t)way2].data;
-            else if (t2.valid[set2] == t2.config.ways)
-                data = region_walk(m, va[i], rule, shape.levels);
-            bool full = t1.valid[set] == t1.config.ways;
-            if (UNLIKELY(!full || !data || !rights_allow(rights, data_flags(data))))
-                break;
-            if (shape.psc && !found && !psc_begin(m, va[i], space, shape.levels, &at))
-                break;
-            if (found) {
-                t2.state[set2] = repl_front(t2.state[set2], (uint32_t)way2);
-                if (shape.classes)
-                    class_use(m, second, va[i], key);
-            } else {
-                b.reads += shape.psc ? psc_end(m, va[i], space, shape.levels, &at) : shape.levels;
-                replace_oldest(&t2, set2, slot2, key, data);
-                if (shape.classes)
-                    class_fill(m, second, va[i], key);
-                b.l2_misses++;
-            }
-            replace_oldest(&t1, set, slot, key, data);
-            if (shape.classes)
-                class_fill(m, first, va[i], key);
-            b.l1_misses++;
-        }
+        int way = way_of(&l.t1, slot, key, shape.stride1);
+        if (way == TLB_NONE && i + AHEAD < n)
+            miss_prefetch(m, va[i + AHEAD], shape.classes, l.first, l.second);
+        if (!(way == TLB_NONE ? touch_miss(m, &l, at, key, set, slot, shape, &b)
+                              : touch_hit(&l, set, slot, (uint32_t)way, shape)))
+            break;
         do
             i++;
-        while (i < n && va[i] >> PAGE_SHIFT == vpn);
+        while (i < n && (va[i] ^ at) < PAGE_SIZE);
     }
     b.done = i;
     return b;
@@ -731,6 +851,7 @@ static void batch_count(struct mmu *m, const struct batch *b, enum access how)
     mmu_charge(m, &m->count.cycles_tlb,
                (b->l1_misses - b->l2_misses) * m->config.tlb[second].hit_cycles);
     m->count.walks += b->l2_misses;
+    m->count.psc_lookups += m->psc.any ? b->l2_misses : 0;
     m->count.walk_reads += b->reads;
     mmu_charge(m, &m->count.cycles_walk, b->reads * m->config.walk_read_cycles);
 }
@@ -757,6 +878,7 @@ size_t front_touch(struct mmu *m, const va_t *va, size_t n, enum access how)
     if (!ordinary(m, how))
         return touch_hits(m, va, n, how);
     regions_check(m);
+    m->front.batch++;
     struct batch b = touch_fitting(m, va, n, how);
     batch_count(m, &b, how);
     return b.done;

@@ -226,7 +226,7 @@ static bool arrays_init(struct mmu *m)
     for (unsigned level = 0; level < TLB_LEVELS && m->config.classify; level++) {
         if (!entries[level])
             continue;
-        m->classify[level] = classify_new(m->env->arena, entries[level]);
+        m->classify[level] = classify_new(m->env->arena, entries[level], &m->tlb[level]);
         if (!m->classify[level])
             return false;
     }
