@@ -274,6 +274,13 @@ tests: all $(BIN_WANTED)
 	@MEMWALK_BUILD=$B tests/run --jobs $(TEST_JOBS) --timeout $(TEST_TIMEOUT) \
 	  $(addprefix --only ,$(TESTS)) $(BIN_WANTED) $(SCRIPTS)
 
+# A picture of each sample moment to look at, in build/pictures, and the golden files that the tests
+# hold the window against.
+.PHONY: goldens
+goldens: all $B/tests/test_moments ## write the window's golden files anew, and their pictures into build/pictures
+	@mkdir -p build/pictures
+	@MEMWALK_GOLDEN=write MEMWALK_PICTURES=build/pictures $B/tests/test_moments
+
 # ---- install ----
 
 .PHONY: install uninstall

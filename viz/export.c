@@ -2,7 +2,6 @@
  *
  * They are drawn in memory by the same calls as the window, so a file shows what the screen shows.
  */
-#include "viz/browse.h"
 #include "viz/svg.h"
 #include "viz/window.h"
 
@@ -21,11 +20,9 @@ static enum err picture(struct window *w, const struct viz_options *o, struct er
         return ERR_NONE;
     }
     travel_to(&w->travel, o->at);
-    if (w->view.enlarged)
-        browse_begin(&w->view, travel_model(&w->travel), w->view.pointed);
     while (pair_run(&w->pair, 1000))
         continue;
-    window_moved(w, false);
+    window_begin(w);
     window_command(w, w->view.caption, sizeof(w->view.caption));
     window_draw(w);
     return ERR_NONE;

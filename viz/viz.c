@@ -409,10 +409,10 @@ enum err viz_window(const struct viz_options *o, struct error *error)
         recall(&w, o);
         if (w.open)
             state_opened(&w.state, w.run.path);
-        if (w.open)
+        if (w.open) {
             travel_to(&w.travel, o->at);
-        if (w.pair.open)
-            pair_follow(&w.pair, &w.view);
+            window_begin(&w);
+        }
         loop(&w, o->exit_after);
         keep(&w, path);
     }

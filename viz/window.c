@@ -175,22 +175,28 @@ static void draw_title(struct window *w)
     w->titled = now;
 }
 
+void window_paint(struct window *w, const struct metrics *metrics, int width, int height)
+{
+    if (w->starting) {
+        paint_start(&w->scene, &w->start, &w->view, metrics, width, height, &w->layout);
+        return;
+    }
+    browse_read(&w->view, &w->travel);
+    if (w->pair.open)
+        pair_paint(&w->pair, &w->scene, travel_model(&w->travel), &w->view, metrics, width, height,
+                   &w->layout);
+    else
+        paint_scene(&w->scene, travel_model(&w->travel), &w->view, metrics, width, height,
+                    &w->layout);
+}
+
 void window_draw(struct window *w)
 {
     int width;
     int height;
     draw_title(w);
     sdl_size(w->sdl, &width, &height);
-    if (w->starting)
-        paint_start(&w->scene, &w->start, &w->view, sdl_metrics(w->sdl), width, height, &w->layout);
-    else
-        browse_read(&w->view, &w->travel);
-    if (!w->starting && w->pair.open)
-        pair_paint(&w->pair, &w->scene, travel_model(&w->travel), &w->view, sdl_metrics(w->sdl),
-                   width, height, &w->layout);
-    else if (!w->starting)
-        paint_scene(&w->scene, travel_model(&w->travel), &w->view, sdl_metrics(w->sdl), width,
-                    height, &w->layout);
+    window_paint(w, sdl_metrics(w->sdl), width, height);
     sdl_draw(w->sdl, &w->scene, w->view.theme);
     w->changed = false;
     w->frames++;
@@ -208,6 +214,14 @@ void window_command(const struct window *w, char *text, size_t size)
 }
 
 /* ---- time ---- */
+
+void window_begin(struct window *w)
+{
+    if (view_alone(&w->view) < PANES)
+        browse_begin(&w->view, travel_model(&w->travel), w->view.pointed);
+    if (w->pair.open)
+        pair_follow(&w->pair, &w->view);
+}
 
 void window_moved(struct window *w, bool forward)
 {

@@ -48,7 +48,9 @@ enum err window_load(struct window *, const char *path, struct error *);
 void window_start(struct window *, const char *message);
 /* The command line that opens this very moment again. */
 void window_command(const struct window *, char *text, size_t size);
-/* Makes the scene of the moment and draws it. */
+/* Makes the scene of the moment: what is drawn, on any screen or on none. */
+void window_paint(struct window *, const struct metrics *, int width, int height);
+/* Makes it and draws it. */
 void window_draw(struct window *);
 /* Milliseconds from the newest event to the next step of play: slower at a fault, so that it can be
  * seen. 0: as fast as it goes. */
@@ -56,6 +58,8 @@ uint64_t window_pace(const struct window *);
 /* Goes one step of the view's grain, and begins its motion. false: nothing further there. */
 bool window_step(struct window *, int direction);
 
+/* After the first way to a moment: panes and the other run go there too. */
+void window_begin(struct window *);
 /* What a key, a button or a command asks for. */
 void window_act(struct window *, enum action);
 /* One input of the person. */
