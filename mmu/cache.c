@@ -9,7 +9,8 @@
 #define LINE_DIRTY 2u
 #define LINE_SHIFT 2
 
-#define NO_WAY UINT32_MAX
+#define NO_WAY    UINT32_MAX
+#define LIKELY(x) __builtin_expect(!!(x), 1)
 
 /* What every function here needs. */
 struct job {
@@ -25,13 +26,18 @@ static bool level_on(const struct caches *c, unsigned level)
 
 static bool level_init(struct cache *l, struct arena *arena, const struct cache_config *config)
 {
-    size_t lines = (size_t)config->sets * config->ways;
     l->config = *config;
     l->ops = repl_for((enum repl_policy)config->repl, config->ways);
+    l->lru = config->repl == REPL_LRU;
     l->words = l->ops->words(config->ways);
-    l->line = arena_alloc(arena, lines * sizeof(l->line[0]));
+    l->stride = (uint32_t)align_up(config->ways, TLB_LANES);
+    l->pow2_mask = is_pow2(config->sets) ? config->sets - 1 : 0;
+    size_t slots = (size_t)config->sets * l->stride;
+    l->line = arena_alloc(arena, slots * sizeof(l->line[0]));
+    l->shorts = arena_alloc(arena, slots * sizeof(l->shorts[0]));
+    l->valid = arena_alloc(arena, config->sets * sizeof(l->valid[0]));
     l->state = arena_alloc(arena, ((size_t)config->sets * l->words + 1) * sizeof(l->state[0]));
-    if (!l->line || !l->state)
+    if (!l->line || !l->shorts || !l->valid || !l->state)
         return false;
     for (uint32_t set = 0; set < config->sets; set++)
         l->ops->init(l->state + (size_t)set * l->words, config->ways);
@@ -57,6 +63,8 @@ bool caches_init(struct caches *c, struct arena *arena, const struct mmu_config 
 
 static uint32_t set_of(const struct cache *l, uint64_t number)
 {
+    if (l->pow2_mask || l->config.sets == 1)
+        return (uint32_t)(number & l->pow2_mask);
     return (uint32_t)(number % l->config.sets);
 }
 
@@ -67,34 +75,49 @@ static uint64_t *state_of(const struct cache *l, uint32_t set)
 
 static uint64_t *line_at(const struct cache *l, uint32_t set, uint32_t way)
 {
-    return &l->line[(size_t)set * l->config.ways + way];
+    return &l->line[(size_t)set * l->stride + way];
 }
 
-/* The way that holds a line, or NO_WAY. */
-static uint32_t find(const struct cache *l, uint64_t number)
+static uint16_t short_of(uint64_t number)
 {
-    uint32_t set = set_of(l, number);
-    for (uint32_t way = 0; way < l->config.ways; way++) {
-        uint64_t line = *line_at(l, set, way);
-        if (line & LINE_VALID && line >> LINE_SHIFT == number)
-            return way;
+    return (uint16_t)(number * UINT64_C(0x9e3779b97f4a7c15) >> 48);
+}
+
+/* The way of its set that holds a line, or NO_WAY. */
+static uint32_t find(const struct cache *l, uint32_t set, uint64_t number)
+{
+    size_t slot = (size_t)set * l->stride;
+    uint16_t wanted = short_of(number);
+    for (uint32_t at = 0; at < l->stride; at += TLB_LANES) {
+        uint32_t bits = lanes_equal(l->shorts + slot + at, wanted);
+        for (; bits; bits &= bits - 1) {
+            uint32_t way = at + (uint32_t)__builtin_ctz(bits);
+            uint64_t line = l->line[slot + way];
+            if (LIKELY((line & ~(uint64_t)LINE_DIRTY) == (number << LINE_SHIFT | LINE_VALID)))
+                return way;
+        }
     }
     return NO_WAY;
 }
 
 static uint64_t *find_line(const struct cache *l, uint64_t number)
 {
-    uint32_t way = find(l, number);
-    return way == NO_WAY ? NULL : line_at(l, set_of(l, number), way);
+    uint32_t set = set_of(l, number), way = find(l, set, number);
+    return way == NO_WAY ? NULL : line_at(l, set, way);
 }
 
 /* The lowest invalid way, else the policy's victim. */
 static uint32_t room(const struct cache *l, uint32_t set, struct rng *rng)
 {
-    for (uint32_t way = 0; way < l->config.ways; way++)
-        if (!(*line_at(l, set, way) & LINE_VALID))
-            return way;
-    return l->ops->victim(state_of(l, set), l->config.ways, rng);
+    if (LIKELY(l->valid[set] == l->config.ways && l->lru))
+        return repl_lru_oldest(state_of(l, set), l->config.ways);
+    if (l->valid[set] == l->config.ways)
+        return l->ops->victim(state_of(l, set), l->config.ways, rng);
+    uint32_t way = 0;
+    while (*line_at(l, set, way) & LINE_VALID)
+        way++;
+    INVARIANT(way < l->config.ways);
+    return way;
 }
 
 static pa_t pa_of(const struct caches *c, uint64_t number)
@@ -142,6 +165,7 @@ static bool leave_above(const struct job *j, unsigned level, uint64_t number)
             continue;
         dirty = dirty || *line & LINE_DIRTY;
         *line = 0;
+        j->c->level[above].valid[set_of(&j->c->level[above], number)]--;
         j->count->level[above].invalidations++;
         EMIT(j->env, cache_drop, .level = above + 1, .pa = pa_of(j->c, number));
     }
@@ -155,7 +179,12 @@ static void put(const struct job *j, unsigned level, uint64_t number, bool dirty
     uint32_t way = room(l, set, &j->env->rng);
     uint64_t old = *line_at(l, set, way);
     *line_at(l, set, way) = number << LINE_SHIFT | (dirty ? LINE_DIRTY : 0) | LINE_VALID;
-    l->ops->fill(state_of(l, set), l->config.ways, way);
+    l->shorts[(size_t)set * l->stride + way] = short_of(number);
+    l->valid[set] += !(old & LINE_VALID);
+    if (LIKELY(l->lru))
+        repl_lru_use(state_of(l, set), l->config.ways, way);
+    else
+        l->ops->fill(state_of(l, set), l->config.ways, way);
     j->count->level[level].fills++;
     j->count->level[level].evictions += old & LINE_VALID;
     EMIT(j->env, cache_fill, .level = level + 1, .set = set, .way = way, .pa = pa_of(j->c, number),
@@ -176,7 +205,7 @@ static bool lookup(const struct job *j, unsigned level, uint64_t number, bool wa
     struct cache *l = &j->c->level[level];
     struct cache_counters *count = &j->count->level[level];
     uint32_t set = set_of(l, number);
-    uint32_t way = find(l, number);
+    uint32_t way = find(l, set, number);
     count->lookups++;
     count->walk_lookups += walk;
     if (way == NO_WAY) {
@@ -186,7 +215,10 @@ static bool lookup(const struct job *j, unsigned level, uint64_t number, bool wa
         return false;
     }
     count->hits++;
-    l->ops->hit(state_of(l, set), l->config.ways, way);
+    if (LIKELY(l->lru)) /* the usual policy is called by its name */
+        repl_lru_use(state_of(l, set), l->config.ways, way);
+    else
+        l->ops->hit(state_of(l, set), l->config.ways, way);
     EMIT(j->env, cache_hit, .level = level + 1, .set = set, .way = way, .pa = pa_of(j->c, number));
     return true;
 }
@@ -202,7 +234,7 @@ static cycles_t access_line(const struct job *j, uint64_t number, bool write, bo
     for (unsigned fill = level; fill-- > 0;)
         if (level_on(c, fill))
             put(j, fill, number, false);
-    if (write) {
+    if (write) { /* the first level has it now */
         uint64_t *line = find_line(&c->level[0], number);
         CHECK(line);
         *line |= LINE_DIRTY;

@@ -18,17 +18,23 @@
 #ifndef MEMWALK_MMU_CACHE_H
 #define MEMWALK_MMU_CACHE_H
 
-#include "mmu/repl.h"
+#include "mmu/tlb.h"
 
 struct arena;
 
-/* One level: sets × ways of lines. */
+/* One level: sets × ways of lines. Each way also has a short tag, as in a TLB, so that eight ways
+ * are compared at a time. */
 struct cache {
     struct cache_config config;
     const struct repl_ops *ops;
-    uint32_t words;  /* of replacement state for one set */
-    uint64_t *line;  /* [set × ways]: line number, dirty, valid */
-    uint64_t *state; /* [set × words] */
+    bool lru;
+    uint32_t words;     /* of replacement state for one set */
+    uint32_t stride;    /* ways rounded up to whole lanes: slot = set × stride + way */
+    uint64_t pow2_mask; /* sets - 1 where sets is a power of two, else 0 */
+    uint64_t *line;     /* [slot]: line number, dirty, valid */
+    uint16_t *shorts;   /* [slot] */
+    uint32_t *valid;    /* [set] valid ways */
+    uint64_t *state;    /* [set × words] */
 };
 
 struct caches {

@@ -29,6 +29,7 @@ static struct rights front_rights(const struct mmu *m, enum access how)
     return r;
 }
 
+/* Where data caches make time depend on each address, cached_data charges it. */
 static void count_accesses(struct mmu *m, size_t n, enum access how, size_t bytes)
 {
     m->count.accesses += n;
@@ -36,7 +37,13 @@ static void count_accesses(struct mmu *m, size_t n, enum access how, size_t byte
     *(how == ACCESS_READ    ? &m->count.loads
       : how == ACCESS_WRITE ? &m->count.stores
                             : &m->count.fetches) += n;
-    mmu_charge(m, &m->count.cycles_data, n * m->config.data_cycles);
+    if (!m->caches.on)
+        mmu_charge(m, &m->count.cycles_data, n * m->config.data_cycles);
+}
+
+static cycles_t cached_data(struct mmu *m, pa_t pa, size_t n, enum access how)
+{
+    return caches_access(&m->caches, m->env, &m->count.cache, pa, n, how == ACCESS_WRITE, false);
 }
 
 static void count_hits(struct mmu *m, unsigned first, size_t n)
@@ -269,7 +276,10 @@ bool front_access(struct mmu *m, va_t va, uint8_t *buf, size_t n, enum access ho
     count_accesses(m, 1, how, n);
     uint8_t *bytes = buf ? frame_bytes(m, found_pfn(&f, va), how == ACCESS_WRITE) : NULL;
     bool small = key_size(f.entry.key) == SIZE_4K;
-    if (bytes && how != ACCESS_FETCH && small)
+    if (m->caches.on) {
+        pa_t pa = found_pfn(&f, va) << PAGE_SHIFT | (va & PAGE_MASK);
+        mmu_charge(m, &m->count.cycles_data, cached_data(m, pa, n, how));
+    } else if (bytes && how != ACCESS_FETCH && small)
         take_note(m, va >> PAGE_SHIFT, &f, bytes, how);
     else if (f.level == TLB_L1D)
         make_last(&m->front.hot, small ? va >> PAGE_SHIFT : f.set, NULL);
@@ -298,13 +308,13 @@ static bool recall(struct hot *hot, va_t va, bool write)
 
 /* ---- batches, any configuration: hits only ---- */
 
-/* After two hits in a row no policy has anything more to learn from a third. */
+/* After two hits in a row no policy of a TLB has anything more to learn from a third. */
 static size_t touch_hits(struct mmu *m, const va_t *va, size_t n, enum access how)
 {
     size_t i = 0;
     while (i < n && front_access(m, va[i], NULL, 1, how)) {
         size_t first = i++;
-        while (i < n && va[i] >> PAGE_SHIFT == va[first] >> PAGE_SHIFT)
+        while (!m->caches.on && i < n && va[i] >> PAGE_SHIFT == va[first] >> PAGE_SHIFT)
             i++;
         count_hits(m, mmu_first(m, how), i - first - 1);
         count_accesses(m, i - first - 1, how, i - first - 1);
@@ -380,8 +390,11 @@ static __attribute__((noinline)) bool region_learn(struct mmu *m, struct front_r
     r->exec = above & TLB_EXEC;
     if (r->number != (va >> REGION_SHIFT) + 1)
         region_new(m, r, va);
-    for (unsigned i = 0; i + 1 < w.steps; i++)
+    r->pa[0] = w.step[w.steps - 1].pa & ~PAGE_MASK;
+    for (unsigned i = 0; i + 1 < w.steps; i++) {
         r->psc[w.step[i].level - 2].data = psc_data(&w, i);
+        r->pa[w.step[i].level - 1] = w.step[i].pa;
+    }
     return true;
 }
 
@@ -580,6 +593,7 @@ struct shape {
     bool pow2; /* both levels have a power of two of sets */
     unsigned levels;
     bool classes, psc; /* misses are told apart; there are paging-structure caches */
+    bool caches;       /* there are data caches */
 };
 
 static inline uint32_t set_of(const struct tlb *t, uint64_t key, bool pow2)
@@ -658,6 +672,7 @@ static INLINE void miss_prefetch(struct mmu *m, va_t va, bool classes, unsigned 
 
 struct batch {
     size_t done, l1_misses, l2_misses, reads;
+    cycles_t walk, data; /* with data caches */
 };
 
 /* What does not change while a batch runs. */
@@ -689,9 +704,21 @@ static INLINE struct loop loop_of(struct mmu *m, enum access how)
                          .class2 = m->count.tlb[second].by_class};
 }
 
+/* The walker's reads, from an entry of this level down. */
+static cycles_t cached_walk(struct mmu *m, const struct front_region *r, va_t va, unsigned level)
+{
+    cycles_t cycles = 0;
+    for (; level; level--) {
+        pa_t pa = level > 1 ? r->pa[level - 1] : r->pa[0] + sizeof(pte_t) * va_index(va, 1);
+        cycles +=
+            caches_access(&m->caches, m->env, &m->count.cache, pa, sizeof(pte_t), false, true);
+    }
+    return cycles;
+}
+
 /* A hit of the first level in this slot. false: it does not allow the access. */
 static INLINE bool touch_hit(const struct loop *l, uint32_t set, size_t slot, uint32_t way,
-                             struct shape shape)
+                             struct shape shape, pa_t *page)
 {
     const struct tlb_entry *e = &l->t1.entry[slot + way];
     if (UNLIKELY(!data_allows(l->rights, e->data)))
@@ -699,13 +726,15 @@ static INLINE bool touch_hit(const struct loop *l, uint32_t set, size_t slot, ui
     l->t1.state[set] = repl_front(l->t1.state[set], way);
     if (shape.classes)
         classify_use_slot(l->c1, slot + way, e->key);
+    *page = e->data & PTE_FRAME;
     return true;
 }
 
 /* A miss of the first level, whose set begins at slot. false: nothing was done, it is not ordinary.
  */
 static INLINE bool touch_miss(struct mmu *m, const struct loop *l, va_t va, uint64_t key,
-                              uint32_t set, size_t slot, struct shape shape, struct batch *b)
+                              uint32_t set, size_t slot, struct shape shape, struct batch *b,
+                              pa_t *page)
 {
     struct front_region *r = region_of(m, va);
     bool mine = region_is(r, va);
@@ -731,7 +760,10 @@ static INLINE bool touch_miss(struct mmu *m, const struct loop *l, va_t va, uint
         if (shape.classes)
             class_use(m, r, mine, l->second, va, key);
     } else {
-        b->reads += shape.psc ? psc_end(m, r, shape.levels, l->psc, &steps) : shape.levels;
+        unsigned reads = shape.psc ? psc_end(m, r, shape.levels, l->psc, &steps) : shape.levels;
+        b->reads += reads;
+        if (shape.caches)
+            b->walk += cached_walk(m, r, va, reads);
         replace_oldest(&l->t2, set2, slot2, key, data);
         if (shape.classes)
             l->class2[class_use(m, r, mine, l->second, va, key)]++;
@@ -743,6 +775,7 @@ static INLINE bool touch_miss(struct mmu *m, const struct loop *l, va_t va, uint
         l->c1->hint[slot] = l->c1->newest;
     }
     b->l1_misses++;
+    *page = data & PTE_FRAME;
     return true;
 }
 
@@ -750,7 +783,7 @@ static INLINE struct batch touch_lru(struct mmu *m, const va_t *va, size_t n, en
                                      struct shape shape)
 {
     const struct loop l = loop_of(m, how);
-    struct batch b = {0, 0, 0, 0};
+    struct batch b = {0};
     size_t i = 0;
     while (i < n) {
         va_t at = va[i];
@@ -760,12 +793,15 @@ static INLINE struct batch touch_lru(struct mmu *m, const va_t *va, size_t n, en
         int way = way_of(&l.t1, slot, key, shape.stride1);
         if (way == TLB_NONE && i + AHEAD < n)
             miss_prefetch(m, va[i + AHEAD], shape.classes, l.first, l.second);
-        if (!(way == TLB_NONE ? touch_miss(m, &l, at, key, set, slot, shape, &b)
-                              : touch_hit(&l, set, slot, (uint32_t)way, shape)))
+        pa_t page;
+        if (!(way == TLB_NONE ? touch_miss(m, &l, at, key, set, slot, shape, &b, &page)
+                              : touch_hit(&l, set, slot, (uint32_t)way, shape, &page)))
             break;
-        do
+        do {
+            if (shape.caches)
+                b.data += cached_data(m, page | (va[i] & PAGE_MASK), 1, how);
             i++;
-        while (i < n && (va[i] ^ at) < PAGE_SIZE);
+        } while (i < n && (va[i] ^ at) < PAGE_SIZE);
     }
     b.done = i;
     return b;
@@ -773,11 +809,11 @@ static INLINE struct batch touch_lru(struct mmu *m, const va_t *va, size_t n, en
 
 #define BARE                                                                                       \
     {                                                                                              \
-        TLB_LANES, 2 * TLB_LANES, true, 4, false, false                                            \
+        TLB_LANES, 2 * TLB_LANES, true, 4, false, false, false                                     \
     }
 #define FULL                                                                                       \
     {                                                                                              \
-        TLB_LANES, 2 * TLB_LANES, true, 4, true, true                                              \
+        TLB_LANES, 2 * TLB_LANES, true, 4, true, true, false                                       \
     }
 
 static struct batch touch_bare(struct mmu *m, const va_t *va, size_t n, enum access how)
@@ -816,14 +852,15 @@ static struct shape shape_of(const struct mmu *m, enum access how)
                           is_pow2(t1->config.sets) && is_pow2(t2->config.sets),
                           mmu_levels(&m->regs),
                           m->config.classify,
-                          m->psc.any};
+                          m->psc.any,
+                          m->caches.on};
 }
 
 static struct batch touch_fitting(struct mmu *m, const va_t *va, size_t n, enum access how)
 {
     struct shape s = shape_of(m, how);
     bool common = s.stride1 == TLB_LANES && s.stride2 == 2 * TLB_LANES && s.pow2 && s.levels == 4 &&
-                  s.classes == s.psc;
+                  s.classes == s.psc && !s.caches;
     if (!common)
         return touch_lru(m, va, n, how, s);
 #ifdef NEWER_HOST
@@ -853,7 +890,9 @@ static void batch_count(struct mmu *m, const struct batch *b, enum access how)
     m->count.walks += b->l2_misses;
     m->count.psc_lookups += m->psc.any ? b->l2_misses : 0;
     m->count.walk_reads += b->reads;
-    mmu_charge(m, &m->count.cycles_walk, b->reads * m->config.walk_read_cycles);
+    mmu_charge(m, &m->count.cycles_walk,
+               m->caches.on ? b->walk : b->reads * m->config.walk_read_cycles);
+    mmu_charge(m, &m->count.cycles_data, b->data);
 }
 
 /* The set of a 4 KiB page that was missed is that of its own key, unless a larger page is known. */

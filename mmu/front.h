@@ -42,6 +42,7 @@ struct front_region {
      * not stand at psc[0] is not held at all. */
     uint64_t psc_born;
     struct front_psc psc[LEVELS_MAX - 1]; /* [0] of level 2 … */
+    pa_t pa[LEVELS_MAX]; /* [0] of the page table, [level - 1] of the entry of that level */
     const pte_t *at[LEVELS_MAX - 1];
     pte_t entry[LEVELS_MAX - 1];
 };

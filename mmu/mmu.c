@@ -603,11 +603,11 @@ static bool access_plain(struct mmu *m, va_t va, void *buf, size_t n, enum acces
     return access_short(m, va, bytes, n, how, fault);
 }
 
-/* Host speed only, so never while somebody listens; and what depends on the time or the physical
- * address of each access is the plain path's. */
+/* Host speed only, so never while somebody listens; and what depends on the time of each access is
+ * the plain path's. */
 static bool front_on(const struct mmu *m)
 {
-    return m->config.front_cache && !m->env->bus->on && !m->caches.on && !mmu_in_guest(&m->regs) &&
+    return m->config.front_cache && !m->env->bus->on && !mmu_in_guest(&m->regs) &&
            !walkers_overlap(&m->walkers);
 }
 

@@ -65,6 +65,20 @@ static struct tlb_config random_level(struct rng *rng, bool lru)
                                .hit_cycles = rng_below(rng, 10)};
 }
 
+/* Of few lines, so that they are soon full; now and then without outer levels. */
+static void random_caches(struct mmu_config *config, struct rng *rng)
+{
+    unsigned levels = rng_below(rng, CACHE_LEVELS + 1);
+    for (unsigned level = 0; level < levels; level++) {
+        struct tlb_config like = random_level(rng, rng_below(rng, 2));
+        config->cache[level] = (struct cache_config){1 + rng_below(rng, 8u << level), like.ways,
+                                                     like.repl, 1 + rng_below(rng, 20)};
+    }
+    config->cache_line = 8u << rng_below(rng, 5);
+    config->memory_cycles = 100 + rng_below(rng, 100);
+    config->cache_inclusive = rng_below(rng, 2);
+}
+
 static void group_open(struct group *g, struct rng *rng, unsigned round)
 {
     memset(g, 0, sizeof(*g));
@@ -82,6 +96,8 @@ static void group_open(struct group *g, struct rng *rng, unsigned round)
     config.walkers = 1;
     for (unsigned level = 2; level <= 4; level++)
         config.psc_entries[level] = rng_below(rng, 2) ? 0 : rng_below(rng, 4);
+    if (rng_below(rng, 3) == 0)
+        random_caches(&config, rng);
     larger_pages = !lru || rng_below(rng, 3) == 0;
     bool five = rng_below(rng, 4) == 0;
     for (unsigned i = 0; i < MACHINES; i++) {
@@ -135,6 +151,20 @@ static void same_psc(const struct mmu *a, const struct mmu *b)
     }
 }
 
+static void same_caches(const struct mmu *a, const struct mmu *b)
+{
+    for (unsigned level = 0; level < CACHE_LEVELS; level++) {
+        const struct cache_config *c = mmu_cache_config(a, level);
+        for (uint32_t at = 0; at < c->sets * c->ways; at++) {
+            struct cache_line x, y;
+            mmu_cache_line(a, level, at / c->ways, at % c->ways, &x);
+            mmu_cache_line(b, level, at / c->ways, at % c->ways, &y);
+            if (x.valid != y.valid || x.dirty != y.dirty || x.pa != y.pa || x.rank != y.rank)
+                ck_abort_msg("data cache %u, line %u differs", level + 1, at);
+        }
+    }
+}
+
 static void same_ram(const struct ram *a, const struct ram *b)
 {
     for (pfn_t pfn = 0; pfn < RAM_BYTES >> PAGE_SHIFT; pfn++)
@@ -152,6 +182,7 @@ static void group_equal(struct group *g, bool bytes)
         ck_assert_uint_eq(a->env->rng.state, b->env->rng.state);
         same_lines(a->mmu, b->mmu);
         same_psc(a->mmu, b->mmu);
+        same_caches(a->mmu, b->mmu);
         if (bytes)
             same_ram(a->ram, b->ram);
         for (unsigned level = 0; level < TLB_LEVELS; level++) {
