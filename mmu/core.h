@@ -1,4 +1,5 @@
-/* core.h: the inside of struct mmu, shared by mmu.c (the plain path) and front.c (the fast one).
+/* core.h: the inside of struct mmu, shared by mmu.c (the plain path), front.c and batch.c (the fast
+ * one).
  */
 #ifndef MEMWALK_MMU_CORE_H
 #define MEMWALK_MMU_CORE_H

@@ -13,7 +13,7 @@
 struct psc {
     struct tlb level[LEVELS_MAX + 1]; /* [2] PDE … [5] PML5E; config.ways 0: none */
     bool any;
-    uint64_t born; /* goes up whenever psc_fill puts an entry in: front.c knows its own */
+    uint64_t born; /* goes up whenever psc_fill puts an entry in: batch.c knows its own */
 };
 
 bool psc_init(struct psc *, struct arena *, const struct mmu_config *);

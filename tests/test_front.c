@@ -83,7 +83,7 @@ static void group_open(struct group *g, struct rng *rng, unsigned round)
 {
     memset(g, 0, sizeof(*g));
     struct mmu_config config = world_config();
-    bool lru = round % 2; /* every other round is one for the batches of front.c */
+    bool lru = round % 2; /* every other round is one for the batches of batch.c */
     config.tlb[TLB_L1D] = random_level(rng, lru);
     config.tlb[TLB_L2] = random_level(rng, lru);
     config.classify = rng_below(rng, 2);

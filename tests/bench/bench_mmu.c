@@ -342,6 +342,13 @@ static void with_default(struct mmu_config *c)
     with_classes(c);
 }
 
+/* As the presets of real processors have it. */
+static void with_default_caches(struct mmu_config *c)
+{
+    with_default(c);
+    with_caches(c);
+}
+
 static void with_inclusive(struct mmu_config *c)
 {
     c->inclusion = INCLUSION_INCLUSIVE;
@@ -410,6 +417,7 @@ static const struct feature {
     {"prefetch, distance", with_distance, NULL},
     {"4 walkers, window 16", with_walkers, NULL},
     {"data caches", with_caches, NULL},
+    {"default and data caches", with_default_caches, NULL},
     {"nested paging", NULL, use_nested},
     {"default, caches, walkers, prefetch", with_all, NULL},
     {"nothing, without the fast path", without_front, NULL},
