@@ -92,7 +92,8 @@ const struct sample sample_table[] = {
     {.name = "menu",
      .trace = ANATOMY,
      .query = "data",
-     .action = DO(DO_NEXT_THING, DO_NEXT_THING, DO_MENU)},
+     .action = DO(DO_NEXT_PANE, DO_NEXT_PANE, DO_NEXT_PANE, DO_NEXT_PANE, DO_NEXT_PANE,
+                  DO_NEXT_THING, DO_MENU)},
 };
 const size_t sample_count = ARRAY_LEN(sample_table);
 

@@ -28,5 +28,5 @@ offence sim_sees_no_window sim/sim.c '#include "viz/viz.h"' 'sim must not includ
 offence window_sees_no_inside viz/model.c '#include "sim/machine.h"' 'viz must not include'
 offence not_from_the_root mmu/walk.c '#include "walk.h"' 'mmu must not include walk.h'
 offence plain_c11 kernel/brk.c '#include <unistd.h>' 'kernel is plain C11: unistd.h'
-offence one_file_has_sdl viz/scene.c '#include <SDL.h>' 'only viz/sdl.c includes SDL.h'
-offence one_file_has_sdl2 sim/cli/view.c '#include <SDL2/SDL.h>' 'only viz/sdl.c includes SDL2/SDL.h'
+offence one_file_has_sdl viz/scene.c '#include <SDL.h>' 'only viz/sdl*.c includes SDL.h'
+offence one_file_has_sdl2 sim/cli/view.c '#include <SDL2/SDL.h>' 'only viz/sdl*.c includes SDL2/SDL.h'

@@ -64,6 +64,15 @@ for theme in dark light contrast; do
     check "png-$theme" "$memwalk" view "$tmp/t.jsonl" --png "$tmp/$theme.png" --theme $theme --scale 2
 done
 
+check at "$memwalk" view "$tmp/t.jsonl" --svg "$tmp/at.svg" --at 2.9
+check at-is-op-and-step cmp "$tmp/at.svg" "$tmp/a.svg"
+check at-break "$memwalk" view "$tmp/t.jsonl" --svg "$tmp/break.svg" --at-break "fault error&2"
+check at-break-is-there grep -q "#PF: CR2" "$tmp/break.svg"
+check against "$memwalk" view "$tmp/t.jsonl" --svg "$tmp/two.svg" --against alloc=best-fit --at 5
+check against-says-where grep -q "differ" "$tmp/two.svg"
+check start-png "$memwalk" view --png "$tmp/start.png"
+check start-png-is-one is_png "$tmp/start.png"
+
 status() { # name, wanted status, part of the message, arguments …
     local name=$1 wanted=$2 part=$3 got
     shift 3
@@ -81,6 +90,13 @@ status no-such-op 2 "5 ops" "$tmp/t.jsonl" --png "$tmp/x.png" --op 6000
 status bad-size 2 "--size" "$tmp/t.jsonl" --size 12
 status bad-pane 2 "did you mean \"walk\"" "$tmp/t.jsonl" --pane wolk
 status bad-theme 2 "did you mean \"dark\"" "$tmp/t.jsonl" --theme dork
+status bad-query 2 "did you mean \"fault\"" "$tmp/t.jsonl" --at-break falt --png "$tmp/x.png"
+status query-never-holds 2 "no event of the run" "$tmp/t.jsonl" --at-break swap_in --png "$tmp/x.png"
+status bad-against 2 "did you mean" "$tmp/t.jsonl" --against alloc=best-fitt --png "$tmp/x.png"
+status against-nothing 2 "against" "$tmp/t.jsonl" --against nonsense --png "$tmp/x.png"
+status bad-at 2 "OP.STEP" "$tmp/t.jsonl" --at zero --png "$tmp/x.png"
+status at-beyond 2 "5 ops" "$tmp/t.jsonl" --at 99 --png "$tmp/x.png"
+status at-without-trace 2 "TRACE is missing" --at 1.1 --png "$tmp/x.png"
 status no-folder 2 "/nowhere" "$tmp/t.jsonl" --png /nowhere/x.png
 status no-display 2 "no display" "$tmp/t.jsonl"
 
@@ -162,9 +178,97 @@ check narrates grep -q '^2\.[0-9]* .*: .*' "$tmp/said"
 check narrates-in-order test "$(head -c 4 "$tmp/said")" = "1.0 "
 key question Escape ctrl+t plus minus; check still-alive kill -0 "$window"
 xdotool windowsize "$id" 900 600; key Home; check resized reaches "op 1.0"
+
+# ---- looking for things, two runs, close looks ----
+
+xdotool windowsize --sync "$id" 1280 800
+key Home slash; xdotool type 'fault'; key Return; check find-goes-there reaches "op 1."
+key Home F9; xdotool type 'brk_move'; key Return space; check play-stops-at-a-breakpoint reaches "op 1."
+stopped() { grep -q '^> break' "$tmp/said" && [ "$(tail -1 "$tmp/said" | grep -c 'program break')" = 1 ]; }
+check stopped-where-it-should stopped
+key shift+F9 Home ctrl+shift+p; xdotool type 'the end'; key Return; check palette reaches "op 5."
+key Home; shot before
+for pane in v y x; do key $pane; shot pane-$pane; check "pane-$pane" differ before pane-$pane; key $pane; done
+key Home; shot after; check panes-close cmp "$tmp/before.png" "$tmp/after.png"
+xdotool mousemove 1000 365 click 1; key Home; shot selected; check click-selects differ before selected
+xdotool mousemove 640 796 mousemove 1000 365 click --repeat 2 --delay 50 1; key Home; shot doubled; check double-click-follows differ selected doubled
+key Escape Escape Escape
+key Home; xdotool click 3; shot menu; check right-click-asks differ before menu
+key Escape Escape Escape
+
+# ---- every key of the table ----
+
+x_name() { # of a key as the table writes it
+    local k=$1
+    k=${k//Ctrl+Shift+/ctrl+shift+} k=${k//Ctrl+/ctrl+} k=${k//Shift+/shift+}
+    case $k in
+    →) k=Right ;; ←) k=Left ;; ↑) k=Up ;; ↓) k=Down ;;
+    PageDown) k=Next ;; PageUp) k=Prior ;; Space) k=space ;; Enter) k=Return ;; Esc) k=Escape ;;
+    .) k=period ;; ,) k=comma ;; /) k=slash ;; '?') k=question ;;
+    '>') k=greater ;; '<') k=less ;; +) k=plus ;; =) k=equal ;; -) k=minus ;;
+    ctrl+=) k=ctrl+equal ;; ctrl+shift+=) k=ctrl+shift+equal ;; ctrl++) k=ctrl+plus ;; ctrl+-) k=ctrl+minus ;;
+    esac
+    local base=${k##*+}
+    [[ $base =~ ^[A-Z]$ ]] && k=${k%"$base"}${base,,}
+    echo "$k"
+}
+said() { grep -c "^> $1\$" "$tmp/said"; }
+each_key() {
+    local label name doc bad=0 before
+    while IFS=$'\t' read -r label name doc; do
+        case $name in quit | full-screen | lecture) continue ;; esac # they have tests of their own
+        key Escape Escape
+        before=$(said "$name")
+        key "$(x_name "$label")"
+        for _ in $(seq 50); do [ "$(said "$name")" -gt "$before" ] && break; sleep 0.05; done
+        [ "$(said "$name")" -gt "$before" ] || { echo "$label does not $name ($doc)"; bad=1; }
+        case $name in open) key Escape ;; predict) key p ;; esac
+    done < <("$memwalk" view --keys)
+    return $bad
+}
+check every-key each_key
+key Escape Escape Escape Home; check still-there reaches "op 1.0"
+key F11 F11 F5 F5; check full-screen-and-back reaches "op 1.0"
 key q
 gone() { for _ in $(seq 100); do kill -0 "$window" 2>/dev/null || return 0; sleep 0.1; done; return 1; }
 check quit gone
 wait $window
 check quit-status test $? = 0
 window=
+
+# ---- the start screen, and what is remembered ----
+
+remembers() { grep -q "\"$1\"" "$tmp/state/memwalk/window.json"; }
+check remembers-the-trace remembers "$(realpath "$tmp/t.jsonl")"
+(exec "$program" view --size 1280x800 --still --narrate >"$tmp/said" 2>"$tmp/err") &
+window=$!
+id=
+for _ in $(seq 100); do
+    id=$(xdotool search --onlyvisible --name 'memwalk' 2>/dev/null | head -1)
+    [ -n "$id" ] && break
+    sleep 0.1
+done
+xdotool windowfocus "$id" 2>/dev/null
+check start-screen reaches "start"
+key 1; check card-opens reaches "promise"
+key o; check start-again reaches "start"
+key Escape; check back-to-the-trace reaches "promise"
+key o; check start-once-more reaches "start"
+xdotool mousemove 640 560 click 1; check click-opens reaches "op 1.0"
+theme() { grep -o '"theme":[^,]*' "$tmp/state/memwalk/window.json"; }
+was=$(theme)
+key l; key ctrl+t q
+check quit-again gone
+wait $window
+check quit-again-status test $? = 0
+window=
+other_theme() { [ -n "$was" ] && [ "$(theme)" != "$was" ]; }
+check remembers-the-theme other_theme
+check remembers-the-card grep -q lesson-promise.json "$tmp/state/memwalk/window.json"
+echo '{"theme":' >"$tmp/state/memwalk/window.json"
+check broken-memory timeout 30 "$memwalk" view "$tmp/t.jsonl" --exit-after 2
+cp "$tmp/out" "$tmp/told"
+check broken-memory-is-told grep -q "window.json" "$tmp/told"
+rm "$tmp/state/memwalk/window.json"
+check fresh timeout 30 "$memwalk" view "$tmp/t.jsonl" --exit-after 2 --fresh
+check fresh-leaves-nothing test ! -e "$tmp/state/memwalk/window.json"

@@ -134,6 +134,7 @@ static void screenshot(struct window *w)
     struct error error;
     char path[80];
     snprintf(path, sizeof(path), "memwalk-%" PRIu64 ".%" PRIu64 ".png", v->now.op, v->now.step);
+    window_draw(w); /* what was asked for just before it is on it */
     if (sdl_shot(w->sdl, path, &error))
         error_text(&error, v->notice, sizeof(v->notice));
     else
@@ -237,6 +238,20 @@ static void do_alone(struct window *w, unsigned pane)
     browse_begin(v, travel_model(&w->travel), pane);
 }
 
+/* The menu stands where the selection is. */
+static void open_menu(struct window *w)
+{
+    struct view *v = &w->view;
+    const struct item *item = scene_find(&w->scene, v->selection);
+    v->menu = !v->menu && v->selection.kind != THING_NONE;
+    if (v->selection.kind == THING_NONE)
+        window_notice(v, "Nothing is selected: click on something first.");
+    if (!item)
+        return;
+    v->hover_x = item->at.x + item->at.w / 2;
+    v->hover_y = item->at.y + item->at.h / 2;
+}
+
 static void do_browse(struct window *w, enum action action)
 {
     struct view *v = &w->view;
@@ -270,7 +285,7 @@ static void do_browse(struct window *w, enum action action)
             window_notice(v, "The selection points nowhere.");
         break;
     case DO_MENU:
-        v->menu = !v->menu && v->selection.kind != THING_NONE;
+        open_menu(w);
         break;
     default:
         break;
@@ -480,6 +495,10 @@ void window_act(struct window *w, enum action action)
     if (!possible(w, action))
         return;
     w->changed = w->changed || action != DO_NOTHING;
+    if (w->narrate && action != DO_NOTHING) { /* who cannot see hears what was asked for */
+        printf("> %s\n", action_info[action].name);
+        fflush(stdout);
+    }
     window_settle(w);
     switch (action) {
     case DO_PLAY:

@@ -131,6 +131,7 @@ const struct binding key_table[] = {
     {DO_LARGER, '+', 0, "+"},
     {DO_LARGER, '=', 0, "="},
     {DO_LARGER, '=', MOD_CTRL, "Ctrl+="},
+    {DO_LARGER, '=', MOD_CTRL | MOD_SHIFT, "Ctrl+Shift+="}, /* where + is typed so */
     {DO_LARGER, '+', MOD_CTRL, "Ctrl++"},
     {DO_SMALLER, '-', 0, "-"},
     {DO_SMALLER, '-', MOD_CTRL, "Ctrl+-"},

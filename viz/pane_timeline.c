@@ -108,6 +108,23 @@ static void draw_bookmarks(struct paint *p, struct rect r)
     }
 }
 
+/* The stretch from mark A to mark B, or mark A alone. */
+static void draw_marks(struct paint *p, struct rect r)
+{
+    const struct view *v = p->view;
+    int x[2];
+    for (unsigned i = 0; i < v->marks; i++) {
+        bool end = v->mark[i].step > 0; /* of the op, as well as a whole run can show it */
+        x[i] = x_of(p, r, (double)(v->mark[i].op - !end));
+    }
+    if (!v->marks)
+        return;
+    int from = v->marks == 2 && x[1] < x[0] ? x[1] : x[0];
+    int to = v->marks == 2 ? x[0] + x[1] - from : from + 2;
+    paint_cell(p, (struct rect){from, r.y, to - from > 2 ? to - from : 2, r.h}, C_WRITE, 120,
+               (struct thing){0});
+}
+
 static void draw_slider(struct paint *p, struct rect r)
 {
     int thin = paint_em(p, 4);
@@ -118,6 +135,7 @@ static void draw_slider(struct paint *p, struct rect r)
     int x = x_of(p, r, now_of(p->view));
     struct rect filled = {groove.x, groove.y, x - groove.x, thin};
     paint_cell(p, filled, C_SELECT, 255, (struct thing){0});
+    draw_marks(p, r);
     draw_bookmarks(p, r);
     if (x < r.x + knob / 2)
         x = r.x + knob / 2;

@@ -5,7 +5,8 @@
  */
 #include "viz/svg.h"
 
-#include <errno.h>
+#include "traces/output.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -190,29 +191,25 @@ static void put_scene(const struct svg *s, const char *caption)
     fputs("</svg>\n", s->out);
 }
 
-static enum err fail(struct error *error, const char *path)
-{
-    return error_set(error, ERR_IO, path, 0, NULL, "cannot be written: %s", strerror(errno));
-}
-
 enum err svg_save(const struct scene *scene, enum theme theme, const char *caption,
                   const char *path, struct error *error)
 {
-    size_t room = strlen(path) + sizeof(".part");
-    char *part = malloc(room);
-    if (!part)
-        return error_set(error, ERR_MEMORY, path, 0, NULL, "no memory for its name");
-    snprintf(part, room, "%s.part", path);
-    struct svg s = {fopen(part, "w"), scene, theme};
-    bool ok = s.out != NULL;
-    if (ok) {
+    struct output *output;
+    char *text = NULL;
+    size_t size = 0;
+    struct svg s = {open_memstream(&text, &size), scene, theme};
+    if (s.out)
         put_scene(&s, caption);
-        ok = !ferror(s.out);
-        ok = fclose(s.out) == 0 && ok && rename(part, path) == 0;
+    if (!s.out || fclose(s.out) != 0) {
+        free(text);
+        return error_set(error, ERR_MEMORY, path, 0, NULL, "no memory to write it");
     }
-    enum err err = ok ? ERR_NONE : fail(error, path);
-    if (!ok && s.out)
-        remove(part);
-    free(part);
+    enum err err = output_open(&output, path, error);
+    if (!err) {
+        err = output_write(output, text, size, error);
+        enum err closed = output_close(output, !err, err ? NULL : error);
+        err = err ? err : closed;
+    }
+    free(text);
     return err;
 }

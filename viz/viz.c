@@ -31,6 +31,15 @@ const char *const *viz_grains(void)
     return names;
 }
 
+void viz_keys(void (*show)(void *ctx, const char *key, const char *name, const char *doc),
+              void *ctx)
+{
+    for (size_t i = 0; i < key_count; i++) {
+        const struct action_info *info = &action_info[key_table[i].action];
+        show(ctx, key_table[i].label, info->name, info->doc);
+    }
+}
+
 /* ---- keys ---- */
 
 /* What was typed is taken; a query that cannot be read stays on the screen with the reason. */

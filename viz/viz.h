@@ -65,6 +65,10 @@ struct viz_film {
     void *ctx;
 };
 enum err viz_film(const struct viz_options *, const struct viz_film *, struct error *);
+/* Calls show for each key of the window: how it is written on the keyboard, the name of what it
+ * does, and that in words. */
+void viz_keys(void (*show)(void *ctx, const char *key, const char *name, const char *doc),
+              void *ctx);
 /* The names of the sizes of a step, in the order of enum grain, and of the themes, ended by NULL.
  */
 const char *const *viz_grains(void);

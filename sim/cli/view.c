@@ -25,6 +25,7 @@ enum {
     KEY_AT,
     KEY_AGAINST,
     KEY_FRESH,
+    KEY_KEYS,
 };
 
 #define AGAINST_MOST 16u
@@ -62,9 +63,16 @@ static const struct argp_option options[] = {
     {"still", KEY_STILL, NULL, 0, "No motion: every step is a cut", 1},
     {"narrate", KEY_NARRATE, NULL, 0,
      "Also print each moment as a line of text, for screen readers", 1},
+    {"keys", KEY_KEYS, NULL, 0, "Print the keys of the window, one a line", 1},
     {"exit-after", KEY_EXIT_AFTER, "N", 0, "Close the window after N pictures, for tests", 1},
     {0},
 };
+
+static void print_key(void *ctx, const char *key, const char *name, const char *doc)
+{
+    (void)ctx;
+    printf("%s\t%s\t%s\n", key, name, doc);
+}
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -102,6 +110,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
             argp_error(state, "--against: %u of them are enough", AGAINST_MOST);
         a->against[a->againsts++] = arg;
         return 0;
+    case KEY_KEYS:
+        viz_keys(print_key, NULL);
+        exit(STATUS_OK);
     case KEY_FRESH:
         a->fresh = true;
         return 0;
@@ -291,6 +302,8 @@ static enum err find_moment(struct view_args *a, const struct viz_run *run, stru
 {
     if (a->at_error && find_error(a, run->trace, run->config, e))
         return e->code;
+    if (a->at.op > run->trace->count)
+        return error_set(e, ERR_VALUE, NULL, 0, "--at", "the trace has %zu ops", run->trace->count);
     if (a->common.has_op && a->common.op > run->trace->count)
         return error_set(e, ERR_VALUE, NULL, 0, "--op", "the trace has %zu ops", run->trace->count);
     a->viz.at = moment_of(a);
