@@ -281,6 +281,10 @@ goldens: all $B/tests/test_moments ## write the window's golden files anew, and 
 	@mkdir -p build/pictures
 	@MEMWALK_GOLDEN=write MEMWALK_PICTURES=build/pictures $B/tests/test_moments
 
+.PHONY: pictures
+pictures: all ## make the pictures and the film of docs/pictures anew
+	@MEMWALK_BUILD=$B docs/pictures/make
+
 # ---- install ----
 
 .PHONY: install uninstall

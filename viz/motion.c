@@ -127,12 +127,176 @@ static bool fly_kernel(struct flight *f, const struct event *e)
     }
 }
 
+static struct thing chunk_thing(va_t start, uint64_t size)
+{
+    return (struct thing){THING_CHUNK, start, size};
+}
+
+static struct thing frame_thing(pfn_t pfn)
+{
+    return (struct thing){THING_FRAME, pfn, 0};
+}
+
+static bool fly_heap(struct flight *f, const struct event *e)
+{
+    struct thing op = {THING_OP, 0, 0};
+    switch (e->kind) {
+    case EV_alloc_probe:
+        *f = (struct flight){op, chunk_thing(e->alloc_probe.chunk, e->alloc_probe.size), C_MISS,
+                             "?"};
+        snprintf(f->text, sizeof(f->text), "? %" PRIu64 " B", e->alloc_probe.need);
+        return true;
+    case EV_alloc_split:
+        *f = (struct flight){chunk_thing(e->alloc_split.chunk, e->alloc_split.size),
+                             chunk_thing(e->alloc_split.rest, e->alloc_split.rest_size), C_HIT, ""};
+        snprintf(f->text, sizeof(f->text), "rest %" PRIu64 " B", e->alloc_split.rest_size);
+        return true;
+    case EV_alloc_coalesce:
+        *f = (struct flight){
+            chunk_thing(e->alloc_coalesce.neighbour, e->alloc_coalesce.neighbour_size),
+            chunk_thing(e->alloc_coalesce.chunk, e->alloc_coalesce.size), C_HIT, ""};
+        snprintf(f->text, sizeof(f->text), "+ %" PRIu64 " B", e->alloc_coalesce.neighbour_size);
+        return true;
+    case EV_alloc_free:
+        *f = (struct flight){op, chunk_thing(e->alloc_free.chunk, e->alloc_free.size), C_FAULT,
+                             "free"};
+        return true;
+    case EV_brk_move:
+        *f = (struct flight){pane_thing(PANE_AREAS), pane_thing(PANE_HEAP), C_HIT, ""};
+        say(f, "brk ", e->brk_move.after);
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Pages that go from one place to another: copies, swap, files, huge pages. */
+static bool fly_pages(struct flight *f, const struct event *e)
+{
+    struct thing kernel = pane_thing(PANE_AREAS);
+    switch (e->kind) {
+    case EV_area_new:
+        *f = (struct flight){
+            kernel, {THING_AREA, e->area_new.start, e->area_new.end}, C_HIT, "+ area"};
+        return true;
+    case EV_table_new:
+        *f = (struct flight){frame_thing(e->table_new.pfn), pane_thing(PANE_WALK), C_TABLE, "T"};
+        return true;
+    case EV_page_copy:
+        *f = (struct flight){frame_thing(e->page_copy.from), frame_thing(e->page_copy.to), C_WRITE,
+                             "copy"};
+        return true;
+    case EV_page_out:
+        *f = (struct flight){frame_thing(e->page_out.pfn), kernel, C_MISS, ""};
+        snprintf(f->text, sizeof(f->text), "%s swap %" PRIu64, e->page_out.written ? "W →" : "→",
+                 e->page_out.slot);
+        return true;
+    case EV_swap_in:
+        *f = (struct flight){kernel, frame_thing(e->swap_in.pfn), C_READ, ""};
+        snprintf(f->text, sizeof(f->text), "R ← swap %" PRIu64, e->swap_in.slot);
+        return true;
+    case EV_frame_free:
+        *f = (struct flight){frame_thing(e->frame_free.pfn), kernel, C_FAULT, "– free"};
+        return true;
+    case EV_huge_alloc:
+        *f = (struct flight){kernel, frame_thing(e->huge_alloc.pfn), C_MISS, "512 frames"};
+        return true;
+    case EV_huge_collapse:
+        *f = (struct flight){pane_thing(PANE_WALK), frame_thing(e->huge_collapse.pfn), C_HIT,
+                             "512 → 1"};
+        return true;
+    case EV_huge_split:
+        *f = (struct flight){frame_thing(e->huge_split.table), pane_thing(PANE_WALK), C_MISS,
+                             "1 → 512"};
+        return true;
+    case EV_file_read:
+        *f = (struct flight){kernel, pane_thing(PANE_FRAMES), C_READ, ""};
+        snprintf(f->text, sizeof(f->text), "R %" PRIu64 " pages", e->file_read.pages);
+        return true;
+    case EV_file_write:
+        *f = (struct flight){frame_thing(e->file_write.pfn), kernel, C_WRITE, "W → disk"};
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* What is forgotten, and who must forget it too. */
+static bool fly_forget(struct flight *f, const struct model_cpu *cpu, const struct event *e)
+{
+    struct thing kernel = pane_thing(PANE_AREAS);
+    switch (e->kind) {
+    case EV_invlpg:
+        *f = (struct flight){kernel, pane_thing(PANE_TLB1), C_FAULT, "INVLPG"};
+        return true;
+    case EV_tlb_drop:
+        *f = (struct flight){line_thing(cpu, e->tlb_drop.level, e->tlb_drop.set, e->tlb_drop.way),
+                             kernel, C_FAULT, ""};
+        say(f, "– ", e->tlb_drop.vpn);
+        return true;
+    case EV_cr3_load:
+        *f = (struct flight){kernel, pane_thing(PANE_WALK), C_SELECT, ""};
+        say(f, "CR3 ", e->cr3_load.root);
+        return true;
+    case EV_ipi_send:
+        *f = (struct flight){kernel, pane_thing(PANE_TLB1), C_FAULT, ""};
+        snprintf(f->text, sizeof(f->text), "IPI → CPUs %" PRIx64, e->ipi_send.cpus);
+        return true;
+    case EV_ipi_handle:
+        *f = (struct flight){pane_thing(PANE_TLB1), kernel, C_HIT, "✓ forgotten"};
+        return true;
+    case EV_psc_hit:
+        *f = (struct flight){
+            pane_thing(PANE_PSC), {THING_INDEX, e->psc_hit.level - 1, 0}, C_HIT, "✓"};
+        say(f, "✓ ", e->psc_hit.table);
+        return true;
+    case EV_psc_fill:
+        *f = (struct flight){pane_thing(PANE_WALK), pane_thing(PANE_PSC), C_MISS, ""};
+        say(f, "→ ", e->psc_fill.table);
+        return true;
+    case EV_entry_mark:
+        *f = (struct flight){pane_thing(PANE_ADDRESS),
+                             {THING_ENTRY, e->entry_mark.pa, e->entry_mark.level},
+                             C_DIRTY,
+                             ""};
+        snprintf(f->text, sizeof(f->text), "%s",
+                 (e->entry_mark.before ^ e->entry_mark.after) & PTE_D ? "D = 1" : "A = 1");
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Where a thing would be that is not to be seen itself. */
+static enum pane_id home_of(struct thing t)
+{
+    switch (t.kind) {
+    case THING_OP:
+        return PANE_PROGRAM;
+    case THING_BLOCK:
+    case THING_CHUNK:
+        return PANE_HEAP;
+    case THING_AREA:
+        return PANE_AREAS;
+    case THING_FRAME:
+        return PANE_FRAMES;
+    case THING_LINE:
+        return t.b == 2 ? PANE_TLB2 : PANE_TLB1;
+    case THING_INDEX:
+        return PANE_ADDRESS;
+    default:
+        return PANE_WALK;
+    }
+}
+
 /* Where a thing is on the picture; THING_OP 0 is the current op. */
 static bool find(const struct paint *p, struct thing t, struct rect *r)
 {
     if (t.kind == THING_OP)
         t.a = p->view->now.op;
     const struct item *item = scene_find(p->scene, t);
+    if (!item)
+        item = scene_find(p->scene, pane_thing(home_of(t)));
     if (item)
         *r = item->at;
     return item != NULL;
@@ -159,7 +323,8 @@ void paint_motion(struct paint *p)
     struct rect to;
     if (!p->view->motion || p->view->phase >= PHASE_DONE || !p->view->now.step || !e)
         return;
-    if (!fly_mmu(&f, p->cpu, e) && !fly_kernel(&f, e))
+    if (!fly_mmu(&f, p->cpu, e) && !fly_kernel(&f, e) && !fly_heap(&f, e) && !fly_pages(&f, e) &&
+        !fly_forget(&f, p->cpu, e))
         return;
     if (!find(p, f.from, &from) || !find(p, f.to, &to))
         return;
