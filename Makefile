@@ -60,7 +60,7 @@ SRC_HELP   := $(filter-out $(SRC_TESTS) $(SRC_FUZZ),$(wildcard tests/*.c))
 
 HEADERS_PUBLIC := $(wildcard sim/base/*.h sim/base/*.def mmu/mmu.h mmu/pte.h mmu/ram.h mmu/ept.h \
                   kernel/kernel.h kernel/uapi.h alloc/alloc.h traces/trace.h traces/tools.h traces/*.def \
-                  sim/sim.h sim/inspect.h sim/access.h sim/explain.h sim/config.h sim/config.def sim/nested.h)
+                  sim/sim.h sim/inspect.h sim/access.h sim/explain.h sim/words.h sim/config.h sim/config.def sim/nested.h)
 SRC_PRODUCT    := $(SRC_CORE) $(SRC_TRACES) $(SRC_CLI) $(SRC_VIZ) $(SRC_RECORD)
 ALL_C          := $(SRC_PRODUCT) $(SRC_TESTS) $(SRC_BENCH) $(SRC_FUZZ) $(SRC_HELP)
 ALL_H          := $(wildcard sim/base/*.h mmu/*.h kernel/*.h alloc/*.h traces/*.h sim/*.h \

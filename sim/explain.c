@@ -34,6 +34,7 @@ const char *const explain_chapter_name[CHAPTERS] = {
 static const char *const table_name[] = {"?", "PT", "PD", "PDPT", "PML4", "PML5"};
 static const char *const entry_name[] = {"?", "PTE", "PDE", "PDPTE", "PML4E", "PML5E"};
 static const char *const access_verb[] = {"load", "store", "fetch"};
+static const char *const access_does[] = {"loads", "stores", "fetches"};
 static const char *const class_why[MISS_CLASSES] = {
     [MISS_COLD] = "cold: the page was never here before",
     [MISS_CAPACITY] = "capacity: a TLB of this size, even with one set, would miss too",
@@ -48,8 +49,15 @@ static const char *const class_why[MISS_CLASSES] = {
 struct telling {
     char *text;
     size_t size, used;
+    enum lang lang;
     const struct explain_context *c;
 };
+
+/* A word for the place of a %s; say() looks only its format up. */
+static const char *word(const struct telling *t, const char *english)
+{
+    return words_say(t->lang, english);
+}
 
 static void say(struct telling *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -57,7 +65,7 @@ static void say(struct telling *t, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    int n = vsnprintf(t->text + t->used, t->size - t->used, format, args);
+    int n = vsnprintf(t->text + t->used, t->size - t->used, words_say(t->lang, format), args);
     va_end(args);
     if (n > 0)
         t->used = min_u64(t->used + (size_t)n, t->size - 1);
@@ -118,7 +126,7 @@ static void say_entry(struct telling *t, pte_t entry, uint64_t level)
         {PTE_PCD, "PCD"}, {PTE_A, "A"},   {PTE_D, "D"},  {PTE_PS, level == 1 ? "PAT" : "PS"},
         {PTE_G, "G"},     {PTE_XD, "XD"},
     };
-    say(t, "%s 0x%llx, ", level == 1 || (entry & PTE_PS) ? "frame" : "table in frame",
+    say(t, "%s 0x%llx, ", word(t, level == 1 || (entry & PTE_PS) ? "frame" : "table in frame"),
         LLU(pte_pfn(entry)));
     uint64_t flags = entry & ~PTE_FRAME & ~((uint64_t)7 << 9) & ~((uint64_t)0x7ff << 52);
     say_bits(t, flags, names, ARRAY_LEN(names), " ");
@@ -129,7 +137,7 @@ static void say_pf_error(struct telling *t, uint64_t error)
     const char *what = error & PF_I ? "an instruction fetch" : error & PF_W ? "a write" : "a read";
     if (error & PF_SS)
         what = error & PF_W ? "a write to a shadow stack" : "a read of a shadow stack";
-    say(t, "%s in %s mode, ", what, error & PF_U ? "user" : "supervisor");
+    say(t, "%s in %s mode, ", word(t, what), word(t, error & PF_U ? "user" : "supervisor"));
     if (error & PF_RSVD)
         say(t, "and an entry has a reserved bit set");
     else if (error & PF_PK)
@@ -147,8 +155,9 @@ static void say_prot(struct telling *t, uint64_t prot)
 
 static void say_rights(struct telling *t, uint64_t flags)
 {
-    say(t, "read%s%s, %s", flags & TLB_WRITE ? " write" : "", flags & TLB_EXEC ? " execute" : "",
-        flags & TLB_USER ? "user" : "supervisor only");
+    say(t, "read%s%s, %s", word(t, flags & TLB_WRITE ? " write" : ""),
+        word(t, flags & TLB_EXEC ? " execute" : ""),
+        word(t, flags & TLB_USER ? "user" : "supervisor only"));
 }
 
 /* Where an address lies, as /proc/PID/maps would say it. */
@@ -252,12 +261,12 @@ SAY(op_end)
 
 SAY(op_error)
 {
-    say(t, "Wrong: %s", name_in(misuse_name, MISUSE_KINDS, e->what));
+    say(t, "Wrong: %s", word(t, name_in(misuse_name, MISUSE_KINDS, e->what)));
     if (e->pointer)
         say(t, " at 0x%llx", LLU(e->pointer));
     const char *did = misuse_other(e->what);
     if (e->other_op)
-        say(t, "; %s op %llu", did, LLU(e->other_op));
+        say(t, "; %s op %llu", word(t, did), LLU(e->other_op));
     say(t, ".");
 }
 
@@ -318,8 +327,9 @@ SAY(alloc_search)
 SAY(alloc_probe)
 {
     bool large = e->size >= e->need;
-    say(t, "%s chunk %u at 0x%llx: %llu %s %llu, ", e->verdict == PROBE_USED ? "Used" : "Free",
-        t->c->probes, LLU(e->chunk), LLU(e->size), large ? ">=" : "<", LLU(e->need));
+    say(t, "%s chunk %u at 0x%llx: %llu %s %llu, ",
+        word(t, e->verdict == PROBE_USED ? "Used" : "Free"), t->c->probes, LLU(e->chunk),
+        LLU(e->size), large ? ">=" : "<", LLU(e->need));
     switch ((enum probe_verdict)e->verdict) {
     case PROBE_TAKE:
         say(t, "large enough: taken.");
@@ -374,7 +384,7 @@ SAY(alloc_header)
 SAY(alloc_list)
 {
     say(t, "The chunk at 0x%llx (%llu bytes) %s the free list %s.", LLU(e->chunk), LLU(e->size),
-        e->in ? "enters" : "leaves", e->list && *e->list ? e->list : "");
+        word(t, e->in ? "enters" : "leaves"), e->list && *e->list ? e->list : "");
 }
 
 SAY(alloc_threshold)
@@ -384,7 +394,7 @@ SAY(alloc_threshold)
     else
         say(t, "Large enough for mmap? %llu %s %llu: %s.", LLU(e->size),
             e->size >= e->threshold ? ">=" : "<", LLU(e->threshold),
-            e->mmap ? "yes, mmap is chosen" : "no, the heap serves it");
+            word(t, e->mmap ? "yes, mmap is chosen" : "no, the heap serves it"));
 }
 
 SAY(alloc_grow)
@@ -402,7 +412,7 @@ SAY(alloc_align)
     if (sum)
         say(t, " up to a multiple of %llu", LLU(e->alignment));
     say(t, " is 0x%llx%s.", LLU(e->pointer),
-        e->raw == e->pointer ? ", already a multiple: nothing to skip" : "");
+        word(t, e->raw == e->pointer ? ", already a multiple: nothing to skip" : ""));
 }
 
 SAY(alloc_return)
@@ -444,7 +454,8 @@ static const char *const resize_words[RESIZE_HOWS] = {
 
 SAY(alloc_resize)
 {
-    say(t, "realloc of 0x%llx: %s", LLU(e->pointer), name_in(resize_words, RESIZE_HOWS, e->how));
+    say(t, "realloc of 0x%llx: %s", LLU(e->pointer),
+        word(t, name_in(resize_words, RESIZE_HOWS, e->how)));
     if (e->result && e->result != e->pointer)
         say(t, "; it is at 0x%llx now", LLU(e->result));
     say(t, ".");
@@ -556,8 +567,8 @@ SAY(brk_move)
     say(t,
         "The program break moves %s by %llu bytes, from 0x%llx to 0x%llx; the heap starts at "
         "0x%llx.",
-        up ? "up" : "down", LLU(up ? e->after - e->before : e->before - e->after), LLU(e->before),
-        LLU(e->after), LLU(e->start));
+        word(t, up ? "up" : "down"), LLU(up ? e->after - e->before : e->before - e->after),
+        LLU(e->before), LLU(e->after), LLU(e->start));
 }
 
 SAY(area_search)
@@ -643,14 +654,15 @@ SAY(fault_end)
         break;
     default:
         say(t, "The fault at 0x%llx cannot be resolved (%s): signal %llu, code %llu.", LLU(e->va),
-            name_in(fault_outcome_name, FAULT_OUTCOMES, e->outcome), LLU(e->signal), LLU(e->code));
+            word(t, name_in(fault_outcome_name, FAULT_OUTCOMES, e->outcome)), LLU(e->signal),
+            LLU(e->code));
     }
 }
 
 SAY(frame_alloc)
 {
     say(t, "Frame 0x%llx is taken from the free ones for use as %s", LLU(e->pfn),
-        name_in(frame_use_name, FRAME_USES, e->use));
+        word(t, name_in(frame_use_name, FRAME_USES, e->use)));
     if (e->va)
         say(t, ", for 0x%llx", LLU(e->va));
     say(t, "; %llu are left.", LLU(e->free));
@@ -768,7 +780,7 @@ SAY(task_switch)
 SAY(pcid_assign)
 {
     say(t, "On this CPU process %llu gets PCID %llu%s.", LLU(e->id), LLU(e->pcid),
-        e->reused ? ", which another one had: what the TLB knows under it must go" : "");
+        word(t, e->reused ? ", which another one had: what the TLB knows under it must go" : ""));
 }
 
 /* ---- sentences: keys, and the kernel in the program's memory ---- */
@@ -780,16 +792,16 @@ SAY(pkru_write)
         uint64_t now = e->after >> 2 * key & 3;
         if (now != (e->before >> 2 * key & 3))
             say(t, " Pages of key %u may %s.", key,
-                now & 1   ? "not be touched by this thread"
-                : now & 2 ? "only be read by this thread"
-                          : "be used");
+                word(t, now & 1   ? "not be touched by this thread"
+                        : now & 2 ? "only be read by this thread"
+                                  : "be used"));
     }
 }
 
 SAY(user_copy)
 {
     say(t, "The kernel %s %llu byte%s at 0x%llx in the program's memory, as the pointer says.",
-        e->write ? "writes" : "reads", LLU(e->length), many(e->length), LLU(e->va));
+        word(t, e->write ? "writes" : "reads"), LLU(e->length), many(e->length), LLU(e->va));
 }
 
 SAY(user_copy_failed)
@@ -803,21 +815,22 @@ SAY(ipi_send)
     if (e->cpus) {
         say(t, "Shootdown: ");
         say_cpus(t, e->cpus);
-        say(t, " may have cached the old entries and %s interrupted, to forget ",
-            e->cpus & (e->cpus - 1) ? "are" : "is");
+        say(t, e->cpus & (e->cpus - 1)
+                   ? " may have cached the old entries and are interrupted, to forget "
+                   : " may have cached the old entries and is interrupted, to forget ");
         say_to_forget(t, e->pages);
         if (e->pages)
             say(t, " in 0x%llx-0x%llx", LLU(e->start), LLU(e->end));
         say(t, "; the address space is at generation %llu.", LLU(e->generation));
     }
     if (!e->spared) {
-        say(t, "%s", e->cpus ? "" : "No other CPU has the address space loaded.");
+        say(t, e->cpus ? "" : "No other CPU has the address space loaded.");
         return;
     }
-    say(t, "%s", e->cpus ? " " : "No interrupt is needed: ");
+    say(t, e->cpus ? " " : "No interrupt is needed: ");
     say_cpus(t, e->spared);
-    say(t, " idle%s and will catch up before running again.",
-        e->spared & (e->spared - 1) ? "" : "s");
+    say(t, e->spared & (e->spared - 1) ? " idle and will catch up before running again."
+                                       : " idles and will catch up before running again.");
 }
 
 SAY(ipi_handle)
@@ -835,8 +848,11 @@ SAY(ipi_handle)
 SAY(ipi_done)
 {
     say_cpus(t, e->cpus);
-    say(t, " ha%s answered after %llu cycles: nobody can use the old entries any more.",
-        e->cpus & (e->cpus - 1) ? "ve" : "s", LLU(e->waited));
+    say(t,
+        e->cpus & (e->cpus - 1)
+            ? " have answered after %llu cycles: nobody can use the old entries any more."
+            : " has answered after %llu cycles: nobody can use the old entries any more.",
+        LLU(e->waited));
 }
 
 SAY(tlb_lazy)
@@ -859,15 +875,16 @@ SAY(reclaim_begin)
         [RECLAIM_ADVICE] = "the program asked for it:",
     };
     say(t, "Reclaim: %s %llu frame%s must come free; %llu are free now.",
-        name_in(reason, RECLAIM_WHYS, e->why), LLU(e->target), many(e->target), LLU(e->free));
+        word(t, name_in(reason, RECLAIM_WHYS, e->why)), LLU(e->target), many(e->target),
+        LLU(e->free));
 }
 
 SAY(reclaim_look)
 {
     say(t, "Reclaim looks at page 0x%llx of process %llu in frame 0x%llx: A is %s, D is %s%s.",
-        LLU(e->va), LLU(e->owner), LLU(e->pfn), e->accessed ? "set" : "clear",
-        e->dirty ? "set" : "clear",
-        e->accessed ? "; A is cleared, to see whether the page is used again" : "");
+        LLU(e->va), LLU(e->owner), LLU(e->pfn), word(t, e->accessed ? "set" : "clear"),
+        word(t, e->dirty ? "set" : "clear"),
+        word(t, e->accessed ? "; A is cleared, to see whether the page is used again" : ""));
 }
 
 SAY(page_out)
@@ -878,7 +895,8 @@ SAY(page_out)
         say(t, "the program gave it up (MADV_FREE), so it is dropped.");
     else if (e->written)
         say(t, "it is dirty, so it is written to swap slot %llu.", LLU(e->slot));
-    say(t, "swap slot %llu has the same bytes, so nothing is written.", LLU(e->slot));
+    else
+        say(t, "swap slot %llu has the same bytes, so nothing is written.", LLU(e->slot));
 }
 
 SAY(reclaim_end)
@@ -890,10 +908,12 @@ SAY(reclaim_end)
 SAY(swap_in)
 {
     say(t,
-        "Page 0x%llx is read from swap slot %llu into frame 0x%llx; %llu page%s evicted since "
-        "it was.",
-        LLU(e->va), LLU(e->slot), LLU(e->pfn), LLU(e->distance),
-        e->distance == 1 ? " was" : "s were");
+        e->distance == 1
+            ? "Page 0x%llx is read from swap slot %llu into frame 0x%llx; %llu page was "
+              "evicted since it was."
+            : "Page 0x%llx is read from swap slot %llu into frame 0x%llx; %llu pages "
+              "were evicted since it was.",
+        LLU(e->va), LLU(e->slot), LLU(e->pfn), LLU(e->distance));
 }
 
 SAY(file_new)
@@ -915,37 +935,44 @@ SAY(file_page)
 SAY(file_read)
 {
     say(t, "%llu page%s of file %llu, from page %llu on, %s read from the disk; %s", LLU(e->pages),
-        many(e->pages), LLU(e->file), LLU(e->page), e->pages == 1 ? "was" : "were",
-        e->waited ? "the program waits for it." : "the program goes on meanwhile (read-ahead).");
+        many(e->pages), LLU(e->file), LLU(e->page), word(t, e->pages == 1 ? "was" : "were"),
+        word(t, e->waited ? "the program waits for it."
+                          : "the program goes on meanwhile (read-ahead)."));
+}
+
+static void say_dirty(struct telling *t, uint64_t pages)
+{
+    say(t, pages == 1 ? "%llu page is dirty." : "%llu pages are dirty.", LLU(pages));
 }
 
 SAY(file_dirty)
 {
-    say(t,
-        "Page %llu of file %llu is dirty from now on: the disk has it as it was. %llu page%s "
-        "dirty.",
-        LLU(e->page), LLU(e->file), LLU(e->dirty), e->dirty == 1 ? " is" : "s are");
+    say(t, "Page %llu of file %llu is dirty from now on: the disk has it as it was. ", LLU(e->page),
+        LLU(e->file));
+    say_dirty(t, e->dirty);
 }
 
 SAY(file_write)
 {
     say(t,
         "Page %llu of file %llu is written back: it is clean, and the next store to it will "
-        "fault. %llu page%s dirty.",
-        LLU(e->page), LLU(e->file), LLU(e->dirty), e->dirty == 1 ? " is" : "s are");
+        "fault. ",
+        LLU(e->page), LLU(e->file));
+    say_dirty(t, e->dirty);
 }
 
 SAY(file_drop)
 {
     say(t, "Page %llu of file %llu leaves the page cache%s; frame 0x%llx is about to be free.",
         LLU(e->page), LLU(e->file),
-        e->written ? " now that it is on the disk" : ": the disk has the same bytes", LLU(e->pfn));
+        word(t, e->written ? " now that it is on the disk" : ": the disk has the same bytes"),
+        LLU(e->pfn));
 }
 
 SAY(writeback_begin)
 {
     say(t, "%llu pages are dirty, which is too many: %s writes them back.", LLU(e->dirty),
-        e->waited ? "the program itself" : "the flusher");
+        word(t, e->waited ? "the program itself" : "the flusher"));
 }
 
 SAY(swap_free)
@@ -968,12 +995,12 @@ SAY(signal_sent)
                        : e->signal == LX_SIGBUS  ? "SIGBUS"
                        : e->signal == LX_SIGKILL ? "SIGKILL"
                                                  : "a signal";
-    say(t, "The process gets %s", name);
+    say(t, "The process gets %s", word(t, name));
     if (e->signal == LX_SIGSEGV)
         say(t, ", %s",
-            e->code == LX_SEGV_MAPERR   ? "MAPERR (no area is there)"
-            : e->code == LX_SEGV_PKUERR ? "PKUERR (the protection key does not allow it)"
-                                        : "ACCERR (the area does not allow it)");
+            word(t, e->code == LX_SEGV_MAPERR   ? "MAPERR (no area is there)"
+                    : e->code == LX_SEGV_PKUERR ? "PKUERR (the protection key does not allow it)"
+                                                : "ACCERR (the area does not allow it)"));
     say(t, ", at 0x%llx.", LLU(e->va));
 }
 
@@ -998,11 +1025,14 @@ SAY(process_gone)
 SAY(access)
 {
     unsigned offset = (unsigned)(e->va & PAGE_MASK);
-    const char *who = t->c->retry ? "Again: the" : "The";
-    const char *whose = !e->user ? "kernel" : t->c->in_malloc ? "allocator" : "program";
-    say(t, "%s %s %ss %llu byte%s at 0x%llx: page 0x%llx, offset 0x%03x", who, whose,
-        name_in(access_verb, ARRAY_LEN(access_verb), e->how), LLU(e->length), many(e->length),
-        LLU(e->va), LLU(e->va >> PAGE_SHIFT), offset);
+    static const char *const who[][2] = {{"The kernel", "Again: the kernel"},
+                                         {"The allocator", "Again: the allocator"},
+                                         {"The program", "Again: the program"}};
+    unsigned whose = !e->user ? 0 : t->c->in_malloc ? 1 : 2;
+    say(t, "%s %s %llu byte%s at 0x%llx: page 0x%llx, offset 0x%03x",
+        word(t, who[whose][t->c->retry]),
+        word(t, name_in(access_does, ARRAY_LEN(access_does), e->how)), LLU(e->length),
+        many(e->length), LLU(e->va), LLU(e->va >> PAGE_SHIFT), offset);
     struct mmu_regs regs = {.cr4 = 0};
     if (t->c->sim)
         inspect_regs(t->c->sim, t->c->cpu, &regs);
@@ -1025,7 +1055,7 @@ SAY(tlb_miss)
     say_tags(t, e->level, (uint32_t)e->set);
     say(t, ": miss");
     if (t->c->sim && inspect_config(t->c->sim)->mmu.classify)
-        say(t, " (%s)", name_in(class_why, MISS_CLASSES, e->class));
+        say(t, " (%s)", word(t, name_in(class_why, MISS_CLASSES, e->class)));
     say(t, ".");
 }
 
@@ -1164,8 +1194,9 @@ SAY(entry_mark)
 {
     pte_t now = e->after & ~e->before;
     say(t, "The walker sets %s%s%s in the %s at physical 0x%llx: 0x%llx -> 0x%llx.",
-        now & PTE_A ? "A (accessed)" : "", (now & PTE_A) && (now & PTE_D) ? " and " : "",
-        now & PTE_D ? "D (dirty)" : "", entry_of(e->level), LLU(e->pa), LLU(e->before),
+        word(t, now & PTE_A ? "A (accessed)" : ""),
+        word(t, (now & PTE_A) && (now & PTE_D) ? " and " : ""),
+        word(t, now & PTE_D ? "D (dirty)" : ""), entry_of(e->level), LLU(e->pa), LLU(e->before),
         LLU(e->after));
 }
 
@@ -1182,8 +1213,8 @@ SAY(ept_mark)
 {
     pte_t now = e->after & ~e->before;
     say(t, "The walker sets %s%s%s in the EPT's %s at physical 0x%llx.", now & EPT_A ? "A" : "",
-        (now & EPT_A) && (now & EPT_D) ? " and " : "", now & EPT_D ? "D" : "", entry_of(e->level),
-        LLU(e->pa));
+        word(t, (now & EPT_A) && (now & EPT_D) ? " and " : ""), now & EPT_D ? "D" : "",
+        entry_of(e->level), LLU(e->pa));
 }
 
 SAY(vm_exit)
@@ -1197,7 +1228,7 @@ SAY(vm_exit)
         "VM exit 48, EPT violation, qualification 0x%llx: guest-physical 0x%llx (for linear "
         "0x%llx, %s) ",
         LLU(e->qualification), LLU(e->gpa), LLU(e->va),
-        e->qualification & EXIT_FINAL ? "its page" : "a table's entry");
+        word(t, e->qualification & EXIT_FINAL ? "its page" : "a table's entry"));
     say(t, e->qualification >> EXIT_RIGHTS_SHIFT & EPT_RWX ? "may not be used in this way."
                                                            : "is not mapped.");
 }
@@ -1242,18 +1273,18 @@ SAY(fault)
 SAY(data)
 {
     say(t, "The %s is done: %llu byte%s at 0x%llx are physical 0x%llx (frame 0x%llx + 0x%03llx).",
-        name_in(access_verb, ARRAY_LEN(access_verb), e->how), LLU(e->length), many(e->length),
-        LLU(e->va), LLU(e->pa), LLU(e->pa >> PAGE_SHIFT), LLU(e->pa & PAGE_MASK));
+        word(t, name_in(access_verb, ARRAY_LEN(access_verb), e->how)), LLU(e->length),
+        many(e->length), LLU(e->va), LLU(e->pa), LLU(e->pa >> PAGE_SHIFT), LLU(e->pa & PAGE_MASK));
 }
 
 SAY(cr3_load)
 {
     say(t, "CR3 = 0x%llx: another address space", LLU(e->root));
     if (e->pcid)
-        say(t, " (PCID %llu%s)", LLU(e->pcid), e->flush ? "" : ", nothing is forgotten");
+        say(t, " (PCID %llu%s)", LLU(e->pcid), word(t, e->flush ? "" : ", nothing is forgotten"));
     if (e->flush && e->pcid)
         say(t, "; its old translations are forgotten");
-    say(t, "%s.", e->flush && !e->pcid ? "; the TLBs are emptied" : "");
+    say(t, "%s.", word(t, e->flush && !e->pcid ? "; the TLBs are emptied" : ""));
 }
 
 SAY(cr4_load)
@@ -1262,9 +1293,10 @@ SAY(cr4_load)
     bool all = changed & CR4_PGE || changed & e->before & CR4_PCIDE;
     say(t, "CR4 = 0x%llx (was 0x%llx): ", LLU(e->after), LLU(e->before));
     say(t, "%s.",
-        all                             ? "PGE or PCIDE changed, so every translation is forgotten"
-        : changed & e->after & CR4_SMEP ? "SMEP begins, so this PCID's translations are forgotten"
-                                        : "no translation has to be forgotten");
+        word(t, all ? "PGE or PCIDE changed, so every translation is forgotten"
+                : changed & e->after & CR4_SMEP
+                    ? "SMEP begins, so this PCID's translations are forgotten"
+                    : "no translation has to be forgotten"));
 }
 
 SAY(invlpg)
@@ -1281,12 +1313,13 @@ SAY(invpcid)
         say(t, "all translations of PCID %llu", LLU(e->pcid));
     else
         say(t, "all translations of all PCIDs");
-    say(t, "%s are dropped.", e->type == INVPCID_ALL ? ", global ones too," : " but global ones");
+    say(t, "%s are dropped.",
+        word(t, e->type == INVPCID_ALL ? ", global ones too," : " but global ones"));
 }
 
 SAY(mark)
 {
-    say(t, "%s", e->text ? e->text : "A mark.");
+    say(t, "%s", e->text ? e->text : word(t, "A mark."));
 }
 
 /* ---- following ---- */
@@ -1307,7 +1340,7 @@ static void follow_program(struct explain_context *c, const struct event *e)
 {
     switch ((enum event_kind)e->kind) {
     case EV_op_begin:
-        explain_begin(c, c->sim);
+        *c = (struct explain_context){.sim = c->sim, .lang = c->lang};
         c->op_kind = (uint8_t)e->op_begin.kind;
         break;
     case EV_alloc_request:
@@ -1393,7 +1426,7 @@ void explain_follow(struct explain_context *c, const struct event *e)
 
 char *explain_event(const struct explain_context *c, const struct event *e, char *text, size_t size)
 {
-    struct telling t = {text, size, 0, c};
+    struct telling t = {text, size, 0, c->lang, c};
     if (!size)
         return text;
     text[0] = '\0';
@@ -1506,25 +1539,26 @@ enum explain_chapter explain_chapter(const struct explain_context *c, const stru
 /* ---- the parts ---- */
 
 #define PART(call)                                                                                 \
-    struct telling t = {text, size, 0, NULL};                                                      \
+    struct telling t = {text, size, 0, lang, NULL};                                                \
     if (size) {                                                                                    \
         text[0] = '\0';                                                                            \
         call;                                                                                      \
     }                                                                                              \
     return text
 
-char *explain_entry(pte_t entry, unsigned level, char *text, size_t size)
+char *explain_entry(enum lang lang, pte_t entry, unsigned level, char *text, size_t size)
 {
     PART(say_entry(&t, entry, level));
 }
 
-char *explain_pf_error(uint64_t error, char *text, size_t size)
+char *explain_pf_error(enum lang lang, uint64_t error, char *text, size_t size)
 {
     PART(say_pf_error(&t, error));
 }
 
 char *explain_prot(uint64_t prot, char *text, size_t size)
 {
+    const enum lang lang = LANG_EN; /* the letters are the same in all */
     PART(say_prot(&t, prot));
 }
 

@@ -8,6 +8,7 @@
 #define MEMWALK_SIM_EXPLAIN_H
 
 #include "sim/inspect.h"
+#include "sim/words.h"
 
 /* The steps from malloc to frame, in the order of a lecture. */
 enum explain_chapter {
@@ -30,12 +31,13 @@ enum explain_chapter {
     CHAPTER_USE,       /* 16: the program uses the memory */
     CHAPTERS
 };
-/* "The program calls malloc", … */
+/* "The program calls malloc", …: in English; words_say translates. */
 extern const char *const explain_chapter_name[CHAPTERS];
 
 /* What one event needs to know of those before it; a fold, so plain data that may be copied. */
 struct explain_context {
     const struct sim *sim; /* NULL: only what the event itself carries is told */
+    enum lang lang;        /* of the sentences; explain_begin chooses English */
     /* Kept by explain_follow: */
     uint16_t cpu, pid;
     uint8_t op_kind; /* enum op_kind of the op in progress */
@@ -66,9 +68,9 @@ enum explain_chapter explain_chapter(const struct explain_context *, const struc
 /* ---- the parts, for whoever shows one thing ---- */
 
 /* "frame 0x1234, P W U A D" of an entry at a level; "0, not present". */
-char *explain_entry(pte_t entry, unsigned level, char *text, size_t size);
+char *explain_entry(enum lang, pte_t entry, unsigned level, char *text, size_t size);
 /* "write by user to a page that is not present" of a #PF error code. */
-char *explain_pf_error(uint64_t error, char *text, size_t size);
+char *explain_pf_error(enum lang, uint64_t error, char *text, size_t size);
 /* "rw-" of PROT_ bits. */
 char *explain_prot(uint64_t prot, char *text, size_t size);
 /* "PT" … "PML5", "PTE" … "PML5E"; "?" for a level that does not exist. */

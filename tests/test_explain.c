@@ -46,6 +46,51 @@ START_TEST(every_event_is_a_sentence)
 }
 END_TEST
 
+START_TEST(an_evicted_page_goes_one_way)
+{
+    struct event e = {.kind = EV_page_out, .page_out = {.slot = 3, .written = true}};
+    ck_assert_ptr_nonnull(strstr(tell(&e), "written to swap slot 3."));
+    ck_assert_ptr_null(strstr(tell(&e), "nothing is written"));
+    e.page_out.written = false;
+    ck_assert_ptr_nonnull(strstr(tell(&e), "nothing is written"));
+    e.page_out.slot = UINT32_MAX;
+    ck_assert_ptr_null(strstr(tell(&e), "swap slot"));
+}
+END_TEST
+
+/* The same event in German says the same numbers in the same order, and it is not English. */
+START_TEST(german_has_the_same_numbers)
+{
+    char text[2][1024], digits[2][1024];
+    unsigned same = 0;
+    for (uint32_t kind = 0; kind < EV_COUNT; kind++) {
+        struct event e = {.kind = kind};
+        unsigned char *at = (unsigned char *)&e + offsetof(struct event, op_begin);
+        for (size_t i = 0; i < event_info[kind].fields; i++)
+            if (event_info[kind].field[i].kind != FIELD_name &&
+                event_info[kind].field[i].kind != FIELD_flag)
+                at[8 * i] = (unsigned char)(3 + 7 * i);
+        for (int lang = 0; lang < LANGS; lang++) {
+            struct explain_context c;
+            explain_begin(&c, NULL);
+            c.lang = (enum lang)lang;
+            explain_follow(&c, &e);
+            ck_assert_int_eq(c.lang, lang);
+            explain_event(&c, &e, text[lang], sizeof(text[lang]));
+            size_t n = 0;
+            for (const char *s = text[lang]; *s; s++)
+                if (*s >= '0' && *s <= '9')
+                    digits[lang][n++] = *s;
+            digits[lang][n] = '\0';
+        }
+        ck_assert_msg(strcmp(digits[0], digits[1]) == 0, "%s: \"%s\" but \"%s\"",
+                      event_info[kind].name, text[0], text[1]);
+        same += strcmp(text[0], text[1]) == 0;
+    }
+    ck_assert_uint_le(same, 1); /* WRPKRU is all digits */
+}
+END_TEST
+
 START_TEST(short_buffers)
 {
     struct event e = {.kind = EV_alloc_size, .alloc_size = {24, 8, 16, 32, 32}};
@@ -101,18 +146,18 @@ END_TEST
 START_TEST(error_codes_and_entries)
 {
     char text[128];
-    ck_assert_str_eq(explain_pf_error(PF_W | PF_U, text, sizeof(text)),
+    ck_assert_str_eq(explain_pf_error(LANG_EN, PF_W | PF_U, text, sizeof(text)),
                      "a write in user mode, and the page is not present");
-    ck_assert_str_eq(explain_pf_error(PF_P | PF_U | PF_I, text, sizeof(text)),
+    ck_assert_str_eq(explain_pf_error(LANG_EN, PF_P | PF_U | PF_I, text, sizeof(text)),
                      "an instruction fetch in user mode, and the page is present but does not "
                      "allow it");
-    ck_assert_str_eq(explain_entry(pte_make(0x12, 0x67), 1, text, sizeof(text)),
+    ck_assert_str_eq(explain_entry(LANG_EN, pte_make(0x12, 0x67), 1, text, sizeof(text)),
                      "frame 0x12, P W U A D");
-    ck_assert_str_eq(explain_entry(pte_make(0x12, 0x27), 2, text, sizeof(text)),
+    ck_assert_str_eq(explain_entry(LANG_EN, pte_make(0x12, 0x27), 2, text, sizeof(text)),
                      "table in frame 0x12, P W U A");
-    ck_assert_str_eq(explain_entry(pte_make(0x12, 0x03) | PTE_XD, 1, text, sizeof(text)),
+    ck_assert_str_eq(explain_entry(LANG_EN, pte_make(0x12, 0x03) | PTE_XD, 1, text, sizeof(text)),
                      "frame 0x12, P W XD");
-    ck_assert_str_eq(explain_entry(0, 1, text, sizeof(text)), "0, not present");
+    ck_assert_str_eq(explain_entry(LANG_EN, 0, 1, text, sizeof(text)), "0, not present");
     ck_assert_str_eq(explain_prot(LX_PROT_READ | LX_PROT_EXEC, text, sizeof(text)), "r-x");
 }
 END_TEST
@@ -169,5 +214,6 @@ START_TEST(sixteen_steps_in_order)
 }
 END_TEST
 
-TEST_MAIN("explain", every_event_is_a_sentence, short_buffers, sizes_as_arithmetic, probes_say_why,
+TEST_MAIN("explain", every_event_is_a_sentence, an_evicted_page_goes_one_way,
+          german_has_the_same_numbers, short_buffers, sizes_as_arithmetic, probes_say_why,
           calls_with_their_arguments, error_codes_and_entries, sixteen_steps_in_order)

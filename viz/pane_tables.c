@@ -50,7 +50,7 @@ static void draw_row(struct paint *p, struct rect r, pa_t table, const struct mo
     int used = paint_text(p, r, style, text);
     rect_cut_left(&r, used + paint_em(p, 10));
     paint_text(p, r, (struct style){FACE_SANS, SIZE_BODY, C_TEXT, ALIGN_LEFT},
-               explain_entry(f->entry[i], f->level, said, sizeof(said)));
+               explain_entry(p->view->lang, f->entry[i], f->level, said, sizeof(said)));
 }
 
 static void draw_list(struct paint *p, struct rect r, pa_t table, const struct model_frame *f)

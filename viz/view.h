@@ -6,6 +6,7 @@
 
 #include "sim/query.h"
 #include "sim/sim.h"
+#include "sim/words.h"
 #include "viz/layout.h"
 #include "viz/model.h"
 #include "viz/prompt.h"
@@ -62,6 +63,7 @@ struct view {
     struct thing selection, hover;
     int hover_x, hover_y;
     enum theme theme;
+    enum lang lang;   /* of all words */
     int scale;        /* text size, 1000: 1× */
     unsigned hidden;  /* panes switched off */
     unsigned pointed; /* the pane under the mouse, or that Tab went to; PANES: none */

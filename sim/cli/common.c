@@ -129,6 +129,14 @@ uint64_t cli_number(const struct argp_state *state, const char *option, const ch
     return n;
 }
 
+enum lang cli_lang(const struct argp_state *state, const char *text)
+{
+    enum lang lang = LANG_EN;
+    if (!lang_of(text, &lang))
+        argp_error(state, "--lang: there is no lang \"%s\", only en and de", text);
+    return lang;
+}
+
 /* ---- unknown options ---- */
 
 #define OPTIONS_MAX 128

@@ -8,6 +8,7 @@
 #define MEMWALK_SIM_CLI_COMMON_H
 
 #include "sim/inspect.h"
+#include "sim/words.h"
 
 #include <argp.h>
 #include <cjson/cJSON.h>
@@ -47,6 +48,8 @@ extern const struct argp cli_moment_argp;  /* --op, --step, --pid */
 void cli_parse(const struct argp *, int argc, char **argv, bool in_order, void *input);
 /* For parsers: a whole number from 0 (decimal or 0x…), or the end of the program with a message. */
 uint64_t cli_number(const struct argp_state *, const char *option, const char *text);
+/* For parsers: the language of --lang, or the end of the program with a message. */
+enum lang cli_lang(const struct argp_state *, const char *text);
 /* The same for a number from least to most that may have a fraction. */
 double cli_decimal(const struct argp_state *, const char *option, const char *text, double least,
                    double most);

@@ -13,7 +13,7 @@
 #define OPS_SHOWN 40 /* without --op and --all */
 #define TEXT      1024
 
-enum { KEY_ALL = 0x500, KEY_OP };
+enum { KEY_ALL = 0x500, KEY_OP, KEY_LANG };
 
 struct story {
     struct cli_options options;
@@ -22,6 +22,7 @@ struct story {
     struct sim *sim;
     struct explain_context context;
     uint64_t first, last; /* ops told */
+    enum lang lang;
     enum explain_chapter chapter;
     cJSON *ops, *events; /* JSON: the ops so far, the events of the present one */
 };
@@ -29,6 +30,7 @@ struct story {
 static const struct argp_option options[] = {
     {"all", KEY_ALL, 0, 0, "Tell every op, however many there are", 2},
     {"op", KEY_OP, "N", 0, "Tell only op N", 2},
+    {"lang", KEY_LANG, "NAME", 0, "Language of the sentences: en or de (default en)", 2},
     {0},
 };
 
@@ -42,6 +44,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     if (key == KEY_OP) {
         s->options.op = cli_number(state, "--op", arg);
         s->options.has_op = true;
+        return 0;
+    }
+    if (key == KEY_LANG) {
+        s->lang = cli_lang(state, arg);
         return 0;
     }
     if (key == ARGP_KEY_INIT)
@@ -66,7 +72,7 @@ static void print_event(struct story *s, const struct event *e, enum explain_cha
                         const char *text)
 {
     if (chapter != s->chapter && chapter != CHAPTER_NONE)
-        printf("  [%d] %s\n", (int)chapter, explain_chapter_name[chapter]);
+        printf("  [%d] %s\n", (int)chapter, words_say(s->lang, explain_chapter_name[chapter]));
     if (chapter != CHAPTER_NONE)
         s->chapter = chapter;
     unsigned indent = 2 * s->context.depth;
@@ -130,7 +136,8 @@ static int tell(struct story *s)
         return cli_fail(&e);
     uint64_t count = sim_ops(s->sim);
     if (!s->ops && s->last < count && !s->options.has_op)
-        printf("\n… and %" PRIu64 " more ops (--all tells them, --op N tells one)\n",
+        printf(words_say(s->lang,
+                         "\n… and %" PRIu64 " more ops (--all tells them, --op N tells one)\n"),
                count - s->last);
     return STATUS_OK;
 }
@@ -176,6 +183,7 @@ int cli_explain(int argc, char **argv)
     s.trace = session.trace;
     s.sim = session.sim;
     explain_begin(&s.context, session.sim);
+    s.context.lang = s.lang;
     cJSON *root = s.options.json ? cJSON_CreateObject() : NULL;
     s.ops = root ? cJSON_AddArrayToObject(root, "ops") : NULL;
     status = choose_ops(&s);

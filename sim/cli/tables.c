@@ -56,7 +56,7 @@ static void show_run(struct tree *t, cJSON *into, va_t va, unsigned level, unsig
     char means[128];
     unsigned indent = 2 * (t->top - level + 1);
     t->pages += n;
-    explain_entry(entry, level, means, sizeof(means));
+    explain_entry(LANG_EN, entry, level, means, sizeof(means));
     if (into) {
         cJSON *run = cJSON_CreateObject();
         cJSON_AddItemToArray(into, run);

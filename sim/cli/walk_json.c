@@ -64,7 +64,7 @@ static void add_entries(cJSON *root, const struct walk_view *v)
         const struct walk_step *step = &v->walk.step[i];
         char means[128];
         cJSON *o = entry_json(v, step->level, step->index, step->pa, step->entry);
-        explain_entry(step->entry, step->level, means, sizeof(means));
+        explain_entry(LANG_EN, step->entry, step->level, means, sizeof(means));
         cJSON_AddStringToObject(o, "means", means);
         if (v->regs.eptp)
             cJSON_AddItemToObject(o, "ept", ept_json(v, &v->walk.ept[i]));
