@@ -143,13 +143,14 @@ START_TEST(scene_overlays_stay_inside)
     struct stage s;
     stage_open(&s, NULL);
     travel_to(&s.travel, (struct moment){2, 12});
-    for (int mode = 0; mode < 4; mode++) {
+    for (int mode = 0; mode < 5; mode++) {
         s.view.help = mode == 0;
         s.view.prompt.kind = mode == 1 ? PROMPT_OP : PROMPT_NONE;
         strcpy(s.view.prompt.text, "1234567");
         s.view.hover = mode == 2 ? (struct thing){THING_FRAME, 530, 0} : (struct thing){0};
-        s.view.hover_x = 1000;
-        s.view.hover_y = 700;
+        s.view.menu = mode == 4; /* where the mouse left the window */
+        s.view.hover_x = mode == 4 ? -14 : 1000;
+        s.view.hover_y = mode == 4 ? -3 : 700;
         s.view.phase = mode == 3 ? 400 : PHASE_DONE;
         check_all_sizes(&s);
     }

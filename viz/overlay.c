@@ -106,7 +106,8 @@ static void draw_menu(struct paint *p)
     int h = high * (int)ARRAY_LEN(entry) + paint_em(p, 6);
     w = w < p->scene->w ? w : p->scene->w;
     h = h < p->scene->h ? h : p->scene->h;
-    int x = p->view->hover_x, y = p->view->hover_y;
+    int x = p->view->hover_x > 0 ? p->view->hover_x : 0;
+    int y = p->view->hover_y > 0 ? p->view->hover_y : 0;
     struct rect r = {x + w > p->scene->w ? p->scene->w - w : x,
                      y + h > p->scene->h ? p->scene->h - h : y, w, h};
     paint_box(p, r, C_BACK, C_SELECT, (struct thing){0});
