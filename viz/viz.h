@@ -27,7 +27,7 @@ struct viz_host {
 };
 
 struct viz_options {
-    struct viz_run run;          /* run.trace NULL: begin with the start screen */
+    struct viz_run run;          /* the caller's; run.trace NULL: begin with the start screen */
     const struct viz_host *host; /* NULL: nothing else can be opened */
     struct moment at;            /* where to begin */
     int width, height;           /* pixels; 0: as remembered */

@@ -91,9 +91,9 @@ static void close_run(struct window *w)
 {
     pair_close(&w->pair);
     travel_close(&w->travel);
-    if (w->open && w->host && w->run.own)
+    if (w->loaded)
         w->host->close(w->host->ctx, &w->run);
-    w->open = false;
+    w->open = w->loaded = false;
 }
 
 void window_close(struct window *w)
@@ -128,9 +128,12 @@ enum err window_load(struct window *w, const char *path, struct error *error)
         return err;
     close_run(w);
     fresh(&w->view);
+    w->run = run;
+    w->loaded = true;
     err = open_run(w, &run, error);
     if (err) {
-        w->host->close(w->host->ctx, &run);
+        close_run(w);
+        window_start(w, "");
         return err;
     }
     w->starting = false;

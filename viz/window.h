@@ -27,6 +27,7 @@ struct window {
     bool open;                   /* a trace is */
     const struct viz_host *host; /* NULL: nothing can be opened */
     struct viz_run run;
+    bool loaded;        /* by window_load: it is to be given back to the host */
     struct state state; /* what is remembered */
     uint64_t moved_at;  /* when the newest motion began */
     uint64_t step_at;   /* when play takes the next step */
@@ -42,7 +43,8 @@ struct window {
  * a trace in the options it opens the start screen. */
 enum err window_open(struct window *, const struct viz_options *, struct error *);
 void window_close(struct window *);
-/* Another trace, by the host; what the person set stays. On an error the old one stays. */
+/* Another trace, by the host; what the person set stays. Where it cannot be read the old one stays;
+ * where the host has no memory to run it, the start screen is left. */
 enum err window_load(struct window *, const char *path, struct error *);
 /* The start screen, with a message ("" for none). */
 void window_start(struct window *, const char *message);

@@ -342,12 +342,12 @@ int cli_view(int argc, char **argv)
     }
     if (a.common.trace) {
         err = open_trace(&a, a.common.trace, &a.viz.run, &e);
-        if (!err && find_moment(&a, &a.viz.run, &e)) {
-            err = e.code;
-            close_trace(NULL, &a.viz.run);
-        }
+        if (!err)
+            err = find_moment(&a, &a.viz.run, &e);
     }
     if (!err)
         err = show(&a, &e);
+    if (a.viz.run.own)
+        close_trace(&a, &a.viz.run);
     return err ? cli_fail(&e) : STATUS_OK;
 }
