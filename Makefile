@@ -56,13 +56,14 @@ SRC_RECORD := $(wildcard traces/record/*.c)
 SRC_TESTS  := $(wildcard tests/test_*.c)
 SRC_BENCH  := $(wildcard tests/bench/*.c)
 SRC_FUZZ   := $(wildcard tests/fuzz_*.c)
-SRC_HELP   := $(filter-out $(SRC_TESTS) $(SRC_FUZZ),$(wildcard tests/*.c))
+SRC_PROOF  := $(wildcard tests/proof_*.c)
+SRC_HELP   := $(filter-out $(SRC_TESTS) $(SRC_FUZZ) $(SRC_PROOF),$(wildcard tests/*.c))
 
 HEADERS_PUBLIC := $(wildcard sim/base/*.h sim/base/*.def mmu/mmu.h mmu/pte.h mmu/ram.h mmu/ept.h \
                   kernel/kernel.h kernel/uapi.h alloc/alloc.h traces/trace.h traces/tools.h traces/*.def \
                   sim/sim.h sim/inspect.h sim/access.h sim/explain.h sim/words.h sim/config.h sim/config.def sim/nested.h)
 SRC_PRODUCT    := $(SRC_CORE) $(SRC_TRACES) $(SRC_CLI) $(SRC_VIZ) $(SRC_RECORD)
-ALL_C          := $(SRC_PRODUCT) $(SRC_TESTS) $(SRC_BENCH) $(SRC_FUZZ) $(SRC_HELP)
+ALL_C          := $(SRC_PRODUCT) $(SRC_TESTS) $(SRC_BENCH) $(SRC_FUZZ) $(SRC_PROOF) $(SRC_HELP)
 ALL_H          := $(wildcard sim/base/*.h mmu/*.h kernel/*.h alloc/*.h traces/*.h sim/*.h \
                   sim/cli/*.h viz/*.h traces/record/*.h tests/*.h tests/bench/*.h)
 
@@ -134,6 +135,7 @@ OBJ_LIB    := $(call obj,$(SRC_CORE) $(SRC_TRACES))
 OBJ_ROOF   := $(call obj,$(filter-out sim/cli/main.c,$(SRC_CLI)) $(SRC_VIZ))
 BIN_TESTS  := $(patsubst tests/%.c,$B/tests/%,$(SRC_TESTS))
 BIN_BENCH  := $(patsubst tests/%.c,$B/tests/%,$(SRC_BENCH))
+BIN_PROOF  := $(patsubst tests/%.c,$B/tests/%,$(SRC_PROOF))
 BIN_FUZZ   := $(patsubst tests/%.c,$B/tests/%,$(SRC_FUZZ))
 SCRIPTS    := $(wildcard tests/test_*.sh tests/test_*.py)
 BIN_WANTED := $(if $(TESTS),$(filter $(TESTS:%=$B/tests/test_%),$(BIN_TESTS)),$(BIN_TESTS))
@@ -170,7 +172,7 @@ $(eval $(call RULE,traces,$(SRC_TRACES)))
 $(eval $(call RULE,cli,$(SRC_CLI)))
 $(eval $(call RULE,viz,$(SRC_VIZ)))
 $(eval $(call RULE,record,$(SRC_RECORD)))
-$(eval $(call RULE,tests,$(SRC_TESTS) $(SRC_BENCH) $(SRC_FUZZ) $(SRC_HELP)))
+$(eval $(call RULE,tests,$(SRC_TESTS) $(SRC_BENCH) $(SRC_FUZZ) $(SRC_PROOF) $(SRC_HELP)))
 
 # Which objects there are, in a file that changes when a source comes or goes.
 $B/objects: FORCE
@@ -206,7 +208,7 @@ $B/memwalk.pc: $B/flags.cli
 	  'Requires.private: $(PC_LIB)' 'Libs: -L$${libdir} -lmemwalk' 'Libs.private: -lm' \
 	  'Cflags: -I$${includedir}' > $@
 
-$(BIN_TESTS): $B/tests/%: $B/tests/%.o $(call obj,$(SRC_HELP)) $B/roof.a $(LIB_A)
+$(BIN_TESTS) $(BIN_PROOF): $B/tests/%: $B/tests/%.o $(call obj,$(SRC_HELP)) $B/roof.a $(LIB_A)
 	@echo "  LD      $@"
 	@$(LINK) $^ $(LIBS_CHECK) $(LIBS) $(LIBS_VIZ) $(LIBS_PLOT) -lpthread -o $@
 
@@ -318,6 +320,11 @@ uninstall: ## remove what install put there
 oracle: all ## N=1000000 random translations, drawn from SEED=1, by QEMU and by memwalk: compared
 	@MEMWALK_BUILD=$B tests/oracle/oracle.py --cases $(N) --seed $(SEED)
 
+# Minutes of work on every core; a part of it is in the tests.
+.PHONY: model-check
+model-check: $B/tests/proof_model ## the window's model against inspection: all traces, allocators, processors
+	@$< $(shell nproc)
+
 # ---- measuring ----
 
 .PHONY: bench fuzz fuzzers cover mutants
@@ -404,7 +411,7 @@ $(BIN_TIDY): build/lint/%.tidy: %.c .clang-tidy
 	@clang $(FLAGS_TIDY) -MM -MP -MT $@ -MF $@.d $< && touch $@
 -include $(BIN_TIDY:=.d)
 
-binaries: all $(BIN_TESTS) $(BIN_BENCH)
+binaries: all $(BIN_TESTS) $(BIN_PROOF) $(BIN_BENCH)
 
 notes: ## list the stated simplifications
 	@grep -rnoE 'NOTE: .*' --include='*.[ch]' --include='*.def' sim mmu kernel alloc traces viz | \

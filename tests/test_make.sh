@@ -44,7 +44,7 @@ result unknown_mode_is_refused $?
 
 make help > "$tmp/help"
 missing=0
-for target in all deps demo check asan paranoid install uninstall bench fuzz format format-check \
+for target in all deps demo check asan paranoid install uninstall bench model-check fuzz format format-check \
     layers lint cover notes clean help; do
     grep -qE "^  $target +[a-z]" "$tmp/help" || { echo "help lacks $target"; missing=1; }
 done

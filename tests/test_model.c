@@ -2,6 +2,8 @@
  * after every jump in time. A missing or wrong event anywhere in the machine falls here.
  */
 #include "sim/inspect.h"
+#include "sim/preset.h"
+#include "tests/model_run.h"
 #include "tests/test.h"
 #include "viz/model_check.h"
 
@@ -133,19 +135,6 @@ static void watch(struct watched *w, const char *json, const char *const *settin
     for (; *settings; settings++)
         ck_assert_int_eq(config_option(&w->config, *settings, &error), ERR_NONE);
     ck_assert_int_eq(trace_load_memory(&w->trace, json, strlen(json), "test", &error), ERR_NONE);
-    watch_open(w);
-}
-
-static void watch_file(struct watched *w, const char *path)
-{
-    struct error error;
-    char text[600];
-    enum err err = trace_load(&w->trace, path, &error);
-    ck_assert_msg(!err, "%s", err ? error_text(&error, text, sizeof(text)) : "");
-    config_default(&w->config);
-    ck_assert_int_eq(config_option(&w->config, "ram=64M", &error), ERR_NONE);
-    if (w->trace->header.config)
-        ck_assert_int_eq(config_json(&w->config, w->trace->header.config, path, &error), ERR_NONE);
     watch_open(w);
 }
 
@@ -319,25 +308,81 @@ START_TEST(model_equals_inspection_when_memory_runs_out)
 }
 END_TEST
 
-/* Every shipped lesson whole, and the first ops of every shipped recording. */
-START_TEST(model_equals_inspection_in_shipped_traces)
+/* The first limit ops (0: all) of each file that fits; setting may be NULL. */
+static void shipped(const char *pattern, uint64_t every, uint64_t limit, const char *setting)
 {
     glob_t found;
-    if (glob("traces/*.json*", 0, NULL, &found))
+    if (glob(pattern, 0, NULL, &found))
         SKIP("there are no traces here");
     for (size_t i = 0; i < found.gl_pathc; i++) {
-        struct watched w;
+        struct trace *trace;
+        struct config config;
         struct error error;
-        if (strstr(found.gl_pathv[i], "schema"))
-            continue;
-        watch_file(&w, found.gl_pathv[i]);
-        size_t ops = 0;
-        while (ops++ < 150 && sim_step(w.sim, &error) > 0)
-            compare(&w, "");
-        ck_assert_uint_gt(ops, 1);
-        unwatch(&w);
+        ck_assert_int_eq(trace_load(&trace, found.gl_pathv[i], &error), ERR_NONE);
+        ck_assert_int_eq(model_run_config(&config, trace, &error), ERR_NONE);
+        if (setting)
+            ck_assert_int_eq(config_option(&config, setting, &error), ERR_NONE);
+        struct model_run r = {.trace = trace, .config = &config, .every = every, .limit = limit};
+        ck_assert_msg(model_run(&r) == RUN_EQUAL, "%s %s: %s", found.gl_pathv[i],
+                      setting ? setting : "", r.why);
+        ck_assert_uint_eq(r.ops, limit ? min_u64(limit, trace->count) : trace->count);
+        trace_free(trace);
     }
     globfree(&found);
+}
+
+START_TEST(model_equals_inspection_in_shipped_lessons)
+{
+    shipped("traces/lesson-*.json", 1, 0, NULL);
+}
+END_TEST
+
+START_TEST(model_equals_inspection_in_shipped_recordings)
+{
+    shipped("traces/*.jsonl*", 50, 6000, NULL);
+}
+END_TEST
+
+/* What `make model-check` does at length. */
+START_TEST(model_equals_inspection_in_recordings_with_every_allocator)
+{
+    for (size_t i = 0; alloc_table[i]; i++) {
+        char setting[64];
+        snprintf(setting, sizeof(setting), "alloc=%s", alloc_table[i]->name);
+        shipped("traces/*.jsonl*", 100, 300, setting);
+    }
+}
+END_TEST
+
+START_TEST(model_equals_inspection_in_recordings_on_every_processor)
+{
+    for (size_t i = 0; preset_at(i); i++) {
+        char setting[64];
+        snprintf(setting, sizeof(setting), "cpu=%s", preset_at(i)->name);
+        shipped("traces/*.jsonl*", 100, 500, setting);
+    }
+}
+END_TEST
+
+/* The comparison that is made in between sees what is not in memory. */
+START_TEST(quick_check_sees_a_missing_event)
+{
+    struct watched w;
+    struct error error;
+    char why[400];
+    watch(&w, anatomy, (const char *const[]){NULL});
+    ck_assert_int_eq(sim_seek(w.sim, (struct moment){10, 0}, &error), ERR_NONE);
+    struct model *m = sim_observer_state(w.sim, 0);
+    ck_assert(model_check_quick(m, w.sim, why, sizeof(why)));
+    m->blocks++;
+    ck_assert(!model_check_quick(m, w.sim, why, sizeof(why)));
+    m->blocks--;
+    m->cpu[0].tlb[0].hits++;
+    ck_assert(!model_check_quick(m, w.sim, why, sizeof(why)));
+    m->cpu[0].tlb[0].hits--;
+    m->process[0].area[0].end += PAGE_SIZE;
+    ck_assert(!model_check_quick(m, w.sim, why, sizeof(why)));
+    unwatch(&w);
 }
 END_TEST
 
@@ -386,5 +431,9 @@ TEST_MAIN("model", model_equals_inspection_in_every_allocator,
           model_equals_inspection_with_huge_pages, model_equals_inspection_in_every_replacement,
           model_equals_inspection_in_every_organisation, model_equals_inspection_in_kernel_calls,
           model_equals_inspection_in_a_guest, model_equals_inspection_with_five_levels,
-          model_equals_inspection_when_memory_runs_out, model_equals_inspection_in_shipped_traces,
-          model_equals_inspection_after_jumps, model_check_sees_a_missing_event)
+          model_equals_inspection_when_memory_runs_out, model_equals_inspection_in_shipped_lessons,
+          model_equals_inspection_in_shipped_recordings,
+          model_equals_inspection_in_recordings_with_every_allocator,
+          model_equals_inspection_in_recordings_on_every_processor,
+          quick_check_sees_a_missing_event, model_equals_inspection_after_jumps,
+          model_check_sees_a_missing_event)
