@@ -75,8 +75,11 @@ static uint64_t work_of(const struct sim *s)
 
 static void offer_snapshot(struct sim *s)
 {
-    s->history.bytes =
-        s->options.history_bytes ? s->options.history_bytes : 2 * sim_machine_bytes(s);
+    /* A small machine may take more than its share: without that, few snapshots of it fit, and
+     * going to a moment means running a tenth of the trace again. */
+    s->history.bytes = s->options.history_bytes
+                           ? s->options.history_bytes
+                           : max_u64(SIM_HISTORY_BYTES, 2 * sim_machine_bytes(s));
     history_offer(&s->history, s->now.op, work_of(s), s->arena, s->ram);
 }
 

@@ -34,6 +34,8 @@ struct sim_sink {
 
 #define SIM_OBSERVERS 4
 
+#define SIM_HISTORY_BYTES (128 * MIB)
+
 struct sim_options {
     const struct config *config;
     /* One of the two. A whole trace can be sought in; a reader only goes forward. The caller keeps
@@ -41,7 +43,8 @@ struct sim_options {
     const struct trace *trace;
     struct trace_reader *reader;
     bool history;           /* keep snapshots: needed for going back */
-    uint64_t history_bytes; /* host memory for them; 0: twice the machine's own */
+    uint64_t history_bytes; /* host memory for them; 0: SIM_HISTORY_BYTES, or twice the machine's
+                             * own where that is more */
     bool checked;           /* run the whole-machine checker after every op */
     unsigned observers, sinks;
     struct sim_observer observer[SIM_OBSERVERS];

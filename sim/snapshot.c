@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#define FIRST_SPACING 20000u
+#define FIRST_SPACING 50000u
 
 bool snapshot_take(struct snapshot *s, uint64_t op, struct arena *arena, struct ram *ram,
                    const struct snapshot *base)

@@ -25,7 +25,7 @@ bool snapshot_take(struct snapshot *, uint64_t op, struct arena *, struct ram *,
 void snapshot_restore(const struct snapshot *, struct arena *, struct ram *);
 void snapshot_drop(struct snapshot *, struct ram *);
 
-#define SNAPSHOTS_MAX 128
+#define SNAPSHOTS_MAX 256
 
 struct history {
     struct snapshot at[SNAPSHOTS_MAX]; /* by op, ascending; at[0] is the boot and stays */
