@@ -71,7 +71,7 @@ def check_hour(page, folder):
     compiler, _ = commands()
     run(*compiler, f"-I{folder}", "-c", only, "-o", f"{folder}/only.o")
     helpers = [f"{BUILD}/tests/{name[:-2]}.o" for name in os.listdir("tests")
-               if name.endswith(".c") and not name.startswith(("test_", "fuzz_"))]
+               if name.endswith(".c") and not name.startswith(("test_", "fuzz_", "proof_"))]
     test = f"{folder}/test_alloc"
     if link(test, [f"{BUILD}/tests/test_alloc.o", *helpers, objects[0], f"{folder}/only.o"]):
         done = run(test, env=dict(os.environ, CK_RUN_CASE="each"))
