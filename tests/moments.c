@@ -94,6 +94,12 @@ const struct sample sample_table[] = {
      .query = "data",
      .action = DO(DO_NEXT_PANE, DO_NEXT_PANE, DO_NEXT_PANE, DO_NEXT_PANE, DO_NEXT_PANE,
                   DO_NEXT_THING, DO_MENU)},
+    {.name = "german", .trace = ANATOMY, .query = "fault", .lang = LANG_DE},
+    {.name = "german-help",
+     .trace = ANATOMY,
+     .query = "fault",
+     .lang = LANG_DE,
+     .action = DO(DO_HELP)},
 };
 const size_t sample_count = ARRAY_LEN(sample_table);
 
@@ -141,6 +147,7 @@ void moment_open(struct moment_stage *m, const struct sample *s, bool picture)
                             .at = {1, 0},
                             .scale = s->scale ? s->scale : 1000,
                             .theme = theme_name[s->theme],
+                            .lang = lang_name[s->lang],
                             .pane = s->pane,
                             .still = true};
     if (s->trace)

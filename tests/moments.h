@@ -16,6 +16,7 @@ struct sample {
     const char *against; /* another machine beside it */
     const char *pane;    /* enlarged */
     enum theme theme;
+    enum lang lang;
     int scale; /* 0: 1000 */
     const enum action
         *action;       /* what the person then asks for, ended by DO_NOTHING; NULL: nothing */

@@ -89,6 +89,7 @@ status no-file 2 "none.jsonl" "$tmp/none.jsonl"
 status no-such-op 2 "5 ops" "$tmp/t.jsonl" --png "$tmp/x.png" --op 6000
 status bad-size 2 "--size" "$tmp/t.jsonl" --size 12
 status bad-pane 2 "did you mean \"walk\"" "$tmp/t.jsonl" --pane wolk
+status bad-lang 2 "only en and de" "$tmp/t.jsonl" --lang fr
 status bad-theme 2 "did you mean \"dark\"" "$tmp/t.jsonl" --theme dork
 status bad-query 2 "did you mean \"fault\"" "$tmp/t.jsonl" --at-break falt --png "$tmp/x.png"
 status query-never-holds 2 "no event of the run" "$tmp/t.jsonl" --at-break swap_in --png "$tmp/x.png"
@@ -264,14 +265,17 @@ key Escape; check back-to-the-trace reaches "promise"
 key o; check start-once-more reaches "start"
 xdotool mousemove 640 560 click 1; check click-opens reaches "op 1.0"
 theme() { grep -o '"theme":[^,]*' "$tmp/state/memwalk/window.json"; }
-was=$(theme)
-key l; key ctrl+t q
+language() { grep -o '"lang":[^,]*' "$tmp/state/memwalk/window.json"; }
+was=$(theme) spoke=$(language)
+key l; key ctrl+t ctrl+l q
 check quit-again gone
 wait $window
 check quit-again-status test $? = 0
 window=
 other_theme() { [ -n "$was" ] && [ "$(theme)" != "$was" ]; }
 check remembers-the-theme other_theme
+other_language() { [ -n "$spoke" ] && [ "$(language)" != "$spoke" ]; }
+check remembers-the-language other_language
 check remembers-the-card grep -q lesson-promise.json "$tmp/state/memwalk/window.json"
 echo '{"theme":' >"$tmp/state/memwalk/window.json"
 check broken-memory timeout 30 "$memwalk" view "$tmp/t.jsonl" --exit-after 2

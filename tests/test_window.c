@@ -378,6 +378,90 @@ END_TEST
 
 /* ---- what is remembered ---- */
 
+/* ---- languages ---- */
+
+static bool painted(struct window *w, const char *text)
+{
+    window_paint(w, &text_plain, 1600, 900);
+    for (size_t i = 0; i < w->scene.items; i++)
+        if (w->scene.item[i].kind == ITEM_TEXT &&
+            strcmp(scene_text(&w->scene, &w->scene.item[i]), text) == 0)
+            return true;
+    return false;
+}
+
+START_TEST(the_language_changes_at_any_moment)
+{
+    struct window w;
+    open_window(&w, "traces/lesson-anatomy-of-a-malloc.json");
+    press(&w, 'f', 0);
+    ck_assert_ptr_nonnull(strstr(w.view.headline, "error code"));
+    ck_assert(painted(&w, "PROGRAM"));
+    struct moment at = w.view.now;
+    press(&w, 'l', MOD_CTRL);
+    ck_assert_ptr_nonnull(strstr(w.view.headline, "Fehlercode"));
+    ck_assert_ptr_nonnull(strstr(w.view.chapter, "Schritt 12 von 16: der Kernel"));
+    ck_assert_uint_eq(w.view.now.op, at.op);
+    ck_assert_uint_eq(w.view.now.step, at.step);
+    ck_assert(painted(&w, "PROGRAMM"));
+    ck_assert(!painted(&w, "PROGRAM"));
+    press(&w, 'b', MOD_SHIFT);
+    ck_assert_str_eq(w.view.notice, "Es gibt kein Lesezeichen: B setzt eines.");
+    press(&w, 'l', MOD_CTRL);
+    ck_assert_ptr_nonnull(strstr(w.view.headline, "error code"));
+    ck_assert(painted(&w, "PROGRAM"));
+    window_close(&w);
+}
+END_TEST
+
+START_TEST(commands_are_found_in_the_language_of_the_window)
+{
+    static const char *const words[] = {"ganzer bild", "full scr", "full-scr"};
+    struct window w;
+    open_window(&w, "traces/lesson-anatomy-of-a-malloc.json");
+    press(&w, 'l', MOD_CTRL);
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        enum action choice[ACTIONS];
+        press(&w, 'p', MOD_CTRL | MOD_SHIFT);
+        for (const char *s = words[i]; *s; s++)
+            press(&w, *s, 0);
+        ck_assert_uint_ge(prompt_choices(&w.view.prompt, choice), 1);
+        ck_assert_int_eq(choice[0], DO_FULL_SCREEN);
+        press(&w, KEY_ESCAPE, 0);
+    }
+    window_close(&w);
+}
+END_TEST
+
+START_TEST(another_trace_is_told_in_the_same_language)
+{
+    struct window w;
+    struct error error;
+    open_window(&w, NULL);
+    ck_assert(painted(&w, "memwalk: from malloc to frame"));
+    press(&w, 'l', MOD_CTRL);
+    ck_assert(painted(&w, "memwalk: von malloc bis zum Frame"));
+    ck_assert_int_eq(window_load(&w, "traces/lesson-promise.json", &error), ERR_NONE);
+    ck_assert_ptr_nonnull(strstr(w.view.headline, "Als Nächstes: "));
+    window_close(&w);
+}
+END_TEST
+
+START_TEST(both_runs_speak_the_same_language)
+{
+    struct moment_stage m;
+    static const struct sample sample = {
+        .name = "pair", .trace = "lesson-best-fit.json", .against = "alloc=first-fit"};
+    moment_open(&m, &sample, true);
+    press(&m.window, 'j', 0);
+    press(&m.window, 'l', MOD_CTRL);
+    ck_assert_ptr_nonnull(strstr(m.window.pair.view.chapter, "Schritt "));
+    window_draw(&m.window);
+    ck_assert_ptr_nonnull(strstr(m.window.pair.view.caption, "erster Unterschied: Op 16"));
+    moment_close(&m);
+}
+END_TEST
+
 START_TEST(the_state_comes_back_as_it_was)
 {
     char folder[] = "/tmp/memwalk-state-XXXXXX", path[200];
@@ -387,6 +471,7 @@ START_TEST(the_state_comes_back_as_it_was)
     snprintf(path, sizeof(path), "%s/a/b/window.json", folder);
     ck_assert_int_eq(state_load(&s, path, &error), ERR_NONE); /* there is none yet */
     s.theme = THEME_CONTRAST;
+    s.lang = LANG_DE;
     s.scale = 1400;
     s.hidden = 1u << PANE_HEAP | 1u << PANE_PSC;
     s.motion = false;
@@ -409,7 +494,8 @@ START_TEST(the_state_comes_back_as_it_was)
     ck_assert_int_eq(memcmp(&s, &t, offsetof(struct state, recent)), 0);
     for (size_t i = 0; i < s.recents; i++)
         ck_assert_str_eq(s.recent[i], t.recent[i]);
-    static const char *const broken[] = {"", "[1]", "{\"scale\": 9e99, \"theme\": 3}", "{\"rec"};
+    static const char *const broken[] = {"", "[1]", "{\"scale\": 9e99, \"lang\": \"xx\"}",
+                                         "{\"rec"};
     for (size_t i = 0; i < ARRAY_LEN(broken); i++) {
         FILE *f = fopen(path, "w");
         ck_assert_ptr_nonnull(f);
@@ -417,6 +503,7 @@ START_TEST(the_state_comes_back_as_it_was)
         fclose(f);
         ck_assert_int_eq(state_load(&t, path, &error), i == 2 ? ERR_NONE : ERR_SYNTAX);
         ck_assert_int_eq(t.scale, 1000);
+        ck_assert_int_eq(t.lang, LANG_EN);
     }
     char command[300];
     snprintf(command, sizeof(command), "rm -r %s", folder);
@@ -528,6 +615,10 @@ int main(void)
                                   predict_mode_asks_before_it_shows,
                                   marks_count_what_lies_between,
                                   two_runs_stay_together_and_differ_where_they_do,
+                                  the_language_changes_at_any_moment,
+                                  commands_are_found_in_the_language_of_the_window,
+                                  another_trace_is_told_in_the_same_language,
+                                  both_runs_speak_the_same_language,
                                   the_state_comes_back_as_it_was};
     Suite *suite = suite_create("window");
     TCase *all = tcase_create("window");

@@ -156,7 +156,7 @@ static void next_pane(struct view *v)
         pane = pane + 1 < PANES ? pane + 1 : 0;
     while (v->hidden >> pane & 1);
     v->pointed = pane;
-    window_notice(v, "Z enlarges, H hides: %s.", pane_name[pane]);
+    window_notice(v, "Z enlarges, H hides: %s.", words_say(v->lang, pane_name[pane]));
 }
 
 static void enlarge(struct view *v)
@@ -173,7 +173,7 @@ static void hide(struct view *v)
     if (v->pointed >= PANES || v->pointed == PANE_NARRATION || v->enlarged)
         return;
     v->hidden |= 1u << v->pointed;
-    window_notice(v, "Shift+H shows it again: %s.", pane_name[v->pointed]);
+    window_notice(v, "Shift+H shows it again: %s.", words_say(v->lang, pane_name[v->pointed]));
     v->pointed = PANES;
 }
 
@@ -297,16 +297,16 @@ static void do_ask(struct window *w, enum action action)
     struct view *v = &w->view;
     switch (action) {
     case DO_ASK_OP:
-        prompt_open(&v->prompt, PROMPT_OP);
+        prompt_open(&v->prompt, PROMPT_OP, v->lang);
         break;
     case DO_FIND:
-        prompt_open(&v->prompt, PROMPT_FIND);
+        prompt_open(&v->prompt, PROMPT_FIND, v->lang);
         break;
     case DO_BREAK:
-        prompt_open(&v->prompt, PROMPT_BREAK);
+        prompt_open(&v->prompt, PROMPT_BREAK, v->lang);
         break;
     case DO_COMMAND:
-        prompt_open(&v->prompt, PROMPT_COMMAND);
+        prompt_open(&v->prompt, PROMPT_COMMAND, v->lang);
         break;
     case DO_NO_BREAKS:
         v->breaks = 0;
@@ -402,6 +402,18 @@ static void do_find(struct window *w, enum action action)
     }
 }
 
+/* What was said already is said again. */
+static void next_language(struct window *w)
+{
+    struct view *v = &w->view;
+    v->lang = (v->lang + 1) % LANGS;
+    if (!w->open)
+        return;
+    travel_to(&w->travel, v->now);
+    if (w->pair.open)
+        pair_follow(&w->pair, v);
+}
+
 static void do_look(struct window *w, enum action action)
 {
     struct view *v = &w->view;
@@ -426,6 +438,9 @@ static void do_look(struct window *w, enum action action)
         break;
     case DO_THEME:
         v->theme = (v->theme + 1) % THEMES;
+        break;
+    case DO_LANGUAGE:
+        next_language(w);
         break;
     case DO_FULL_SCREEN:
         sdl_full_screen(w->sdl);
@@ -477,6 +492,7 @@ static bool possible(const struct window *w, enum action action)
     case DO_QUIT:
     case DO_HELP:
     case DO_THEME:
+    case DO_LANGUAGE:
     case DO_FULL_SCREEN:
     case DO_LARGER:
     case DO_SMALLER:

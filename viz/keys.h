@@ -62,6 +62,7 @@ enum action {
     DO_NORMAL_SIZE,
     DO_MOTION,
     DO_THEME,
+    DO_LANGUAGE,
     DO_FULL_SCREEN,
     DO_LECTURE,
     DO_SCREENSHOT,

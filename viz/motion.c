@@ -31,7 +31,8 @@ static void say(struct flight *f, const char *what, uint64_t value)
     snprintf(f->text, sizeof(f->text), "%s%s", what, number_bare(value).text);
 }
 
-static bool fly_mmu(struct flight *f, const struct model_cpu *cpu, const struct event *e)
+static bool fly_mmu(struct flight *f, enum lang lang, const struct model_cpu *cpu,
+                    const struct event *e)
 {
     const struct model_access *a = &cpu->access;
     unsigned last = a->last_level ? a->last_level : 1;
@@ -67,7 +68,7 @@ static bool fly_mmu(struct flight *f, const struct model_cpu *cpu, const struct 
         return true;
     case EV_walk_end:
         *f = (struct flight){entry, {THING_FRAME, e->walk_end.pfn, 0}, C_HIT, ""};
-        say(f, "frame ", e->walk_end.pfn);
+        say(f, words_say(lang, "frame "), e->walk_end.pfn);
         return true;
     case EV_fault:
         *f = (struct flight){entry, pane_thing(PANE_AREAS), C_FAULT, "! #PF"};
@@ -85,7 +86,7 @@ static bool fly_mmu(struct flight *f, const struct model_cpu *cpu, const struct 
     }
 }
 
-static bool fly_kernel(struct flight *f, const struct event *e)
+static bool fly_kernel(struct flight *f, enum lang lang, const struct event *e)
 {
     switch (e->kind) {
     case EV_sys_enter:
@@ -105,7 +106,7 @@ static bool fly_kernel(struct flight *f, const struct event *e)
     case EV_frame_alloc:
         *f = (struct flight){
             pane_thing(PANE_AREAS), {THING_FRAME, e->frame_alloc.pfn, 0}, C_MISS, ""};
-        say(f, "frame ", e->frame_alloc.pfn);
+        say(f, words_say(lang, "frame "), e->frame_alloc.pfn);
         return true;
     case EV_entry_write:
         *f = (struct flight){pane_thing(PANE_AREAS),
@@ -137,7 +138,7 @@ static struct thing frame_thing(pfn_t pfn)
     return (struct thing){THING_FRAME, pfn, 0};
 }
 
-static bool fly_heap(struct flight *f, const struct event *e)
+static bool fly_heap(struct flight *f, enum lang lang, const struct event *e)
 {
     struct thing op = {THING_OP, 0, 0};
     switch (e->kind) {
@@ -149,7 +150,8 @@ static bool fly_heap(struct flight *f, const struct event *e)
     case EV_alloc_split:
         *f = (struct flight){chunk_thing(e->alloc_split.chunk, e->alloc_split.size),
                              chunk_thing(e->alloc_split.rest, e->alloc_split.rest_size), C_HIT, ""};
-        snprintf(f->text, sizeof(f->text), "rest %" PRIu64 " B", e->alloc_split.rest_size);
+        snprintf(f->text, sizeof(f->text), words_say(lang, "rest %" PRIu64 " B"),
+                 e->alloc_split.rest_size);
         return true;
     case EV_alloc_coalesce:
         *f = (struct flight){
@@ -159,7 +161,7 @@ static bool fly_heap(struct flight *f, const struct event *e)
         return true;
     case EV_alloc_free:
         *f = (struct flight){op, chunk_thing(e->alloc_free.chunk, e->alloc_free.size), C_FAULT,
-                             "free"};
+                             "free()"};
         return true;
     case EV_brk_move:
         *f = (struct flight){pane_thing(PANE_AREAS), pane_thing(PANE_HEAP), C_HIT, ""};
@@ -171,7 +173,7 @@ static bool fly_heap(struct flight *f, const struct event *e)
 }
 
 /* Pages that go from one place to another: copies, swap, files, huge pages. */
-static bool fly_pages(struct flight *f, const struct event *e)
+static bool fly_pages(struct flight *f, enum lang lang, const struct event *e)
 {
     struct thing kernel = pane_thing(PANE_AREAS);
     switch (e->kind) {
@@ -211,7 +213,8 @@ static bool fly_pages(struct flight *f, const struct event *e)
         return true;
     case EV_file_read:
         *f = (struct flight){kernel, pane_thing(PANE_FRAMES), C_READ, ""};
-        snprintf(f->text, sizeof(f->text), "R %" PRIu64 " pages", e->file_read.pages);
+        snprintf(f->text, sizeof(f->text), words_say(lang, "R %" PRIu64 " pages"),
+                 e->file_read.pages);
         return true;
     case EV_file_write:
         *f = (struct flight){frame_thing(e->file_write.pfn), kernel, C_WRITE, "W → disk"};
@@ -323,7 +326,8 @@ void paint_motion(struct paint *p)
     struct rect to;
     if (!p->view->motion || p->view->phase >= PHASE_DONE || !p->view->now.step || !e)
         return;
-    if (!fly_mmu(&f, p->cpu, e) && !fly_kernel(&f, e) && !fly_heap(&f, e) && !fly_pages(&f, e) &&
+    if (!fly_mmu(&f, p->view->lang, p->cpu, e) && !fly_kernel(&f, p->view->lang, e) &&
+        !fly_heap(&f, p->view->lang, e) && !fly_pages(&f, p->view->lang, e) &&
         !fly_forget(&f, p->cpu, e))
         return;
     if (!find(p, f.from, &from) || !find(p, f.to, &to))

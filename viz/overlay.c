@@ -24,20 +24,20 @@ static struct rect panel(struct paint *p, struct rect r, enum colour edge)
 }
 
 /* All keys of an action: "→, PageDown". */
-static void labels(enum action action, char *text, size_t size)
+static void labels(const struct paint *p, enum action action, char *text, size_t size)
 {
     size_t at = 0;
     text[0] = '\0';
     for (size_t i = 0; i < key_count && at < size; i++)
         if (key_table[i].action == action)
-            at +=
-                (size_t)snprintf(text + at, size - at, "%s%s", at ? ", " : "", key_table[i].label);
+            at += (size_t)snprintf(text + at, size - at, "%s%s", at ? ", " : "",
+                                   paint_say(p, key_table[i].label));
 }
 
 static void draw_binding(struct paint *p, struct rect row, enum action action)
 {
     char text[96];
-    labels(action, text, sizeof(text));
+    labels(p, action, text, sizeof(text));
     struct rect left = rect_cut_left(&row, row.w * 40 / 100);
     rect_cut_left(&row, paint_em(p, 6));
     paint_text(p, left, (struct style){FACE_MONO_BOLD, SIZE_BODY, C_SELECT, ALIGN_RIGHT}, text);
@@ -80,7 +80,7 @@ static void draw_prompt(struct paint *p)
     r = panel(p, r, q->reason[0] ? C_FAULT : C_SELECT);
     char text[320];
     struct style style = {FACE_MONO_BOLD, SIZE_BIG, C_BRIGHT, ALIGN_LEFT};
-    snprintf(text, sizeof(text), "%s %s_", prompt_title[q->kind], q->text);
+    snprintf(text, sizeof(text), "%s %s_", paint_say(p, prompt_title[q->kind]), q->text);
     paint_text_tail(p, rect_cut_top(&r, paint_line(p, SIZE_BIG)), style, text);
     if (note)
         paint_text(p, rect_cut_top(&r, high),
@@ -135,7 +135,7 @@ static void draw_question(struct paint *p)
         paint_box(p, row, C_CELL, C_CELL_EDGE, (struct thing){THING_ANSWER, i + 1, 0});
         rect_cut_left(&row, paint_em(p, 6));
         paint_textf(p, row, (struct style){FACE_SANS, SIZE_LARGE, C_TEXT, ALIGN_LEFT}, "%u  %s",
-                    i + 1, q->choice[i]);
+                    i + 1, paint_say(p, q->choice[i]));
     }
 }
 

@@ -118,6 +118,11 @@ void paint_meter(struct paint *p, struct rect r, uint64_t part, uint64_t whole, 
 
 /* ---- texts ---- */
 
+const char *paint_say(const struct paint *p, const char *english)
+{
+    return words_say(p->view->lang, english);
+}
+
 static int text_at(struct paint *p, struct rect r, struct style style, int px, const char *text)
 {
     char fitted[512];
@@ -142,7 +147,7 @@ static int text_at(struct paint *p, struct rect r, struct style style, int px, c
 
 int paint_text(struct paint *p, struct rect r, struct style style, const char *text)
 {
-    return text_at(p, r, style, paint_px(p, style.size), text);
+    return text_at(p, r, style, paint_px(p, style.size), paint_say(p, text));
 }
 
 int paint_textf(struct paint *p, struct rect r, struct style style, const char *format, ...)
@@ -150,7 +155,7 @@ int paint_textf(struct paint *p, struct rect r, struct style style, const char *
     char text[512];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof(text), format, args);
+    vsnprintf(text, sizeof(text), paint_say(p, format), args);
     va_end(args);
     return paint_text(p, r, style, text);
 }
@@ -159,6 +164,7 @@ int paint_text_shrink(struct paint *p, struct rect r, struct style style, const 
 {
     int px = paint_px(p, style.size);
     int least = paint_px(p, SIZE_SMALL);
+    text = paint_say(p, text);
     while (px > least &&
            (text_width(p->metrics, style.face, px, text) > r.w || text_line(px) > r.h))
         px--;
@@ -180,7 +186,7 @@ int paint_text_tail(struct paint *p, struct rect r, struct style style, const ch
 
 int paint_width(const struct paint *p, struct style style, const char *text)
 {
-    return text_width(p->metrics, style.face, paint_px(p, style.size), text);
+    return text_width(p->metrics, style.face, paint_px(p, style.size), paint_say(p, text));
 }
 
 /* ---- panes ---- */
@@ -190,7 +196,7 @@ struct rect paint_pane(struct paint *p, const char *title, const char *format, .
     char note[256];
     va_list args;
     va_start(args, format);
-    vsnprintf(note, sizeof(note), format, args);
+    vsnprintf(note, sizeof(note), paint_say(p, format), args);
     va_end(args);
     struct rect r = p->layout->pane[p->pane];
     struct item *box = add_box(p, r, C_PANE, C_PANE_EDGE, (struct thing){THING_PANE, p->pane, 0});

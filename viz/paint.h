@@ -53,6 +53,9 @@ int paint_text_shrink(struct paint *, struct rect, struct style, const char *tex
 /* Text that is cut at its beginning: of tags and entries the last digits tell most. */
 int paint_text_tail(struct paint *, struct rect, struct style, const char *text);
 int paint_width(const struct paint *, struct style, const char *text);
+/* The English text in the language of the view. Whatever takes a text or a format here looks it up
+ * by itself; this is for words that are put into others. */
+const char *paint_say(const struct paint *, const char *english) __attribute__((format_arg(2)));
 
 /* The pane's box and head line; returns what is left for its content. */
 struct rect paint_pane(struct paint *, const char *title, const char *format, ...)

@@ -123,6 +123,8 @@ static struct moment partner(const struct pair *p, const struct view *v)
 void pair_follow(struct pair *p, const struct view *v)
 {
     struct view *o = &p->view;
+    bool again = o->lang != v->lang; /* what was said already is said again */
+    o->lang = v->lang;
     o->theme = v->theme;
     o->scale = v->scale;
     o->hidden = v->hidden;
@@ -135,7 +137,7 @@ void pair_follow(struct pair *p, const struct view *v)
     o->speed = v->speed;
     o->grain = v->grain;
     struct moment to = partner(p, v);
-    if (to.op != o->now.op || to.step != o->now.step)
+    if (again || to.op != o->now.op || to.step != o->now.step)
         travel_to(&p->travel, to);
 }
 
@@ -161,16 +163,19 @@ static void append(struct scene *to, const struct scene *from, int dx)
     }
 }
 
-static void caption(const struct pair *p, char *text, size_t size)
+static void caption(const struct pair *p, enum lang lang, char *text, size_t size)
 {
     if (!p->known)
-        snprintf(text, size, "the first %" PRIu64 " ops are the same; still comparing …",
+        snprintf(text, size,
+                 words_say(lang, "the first %" PRIu64 " ops are the same; still comparing …"),
                  p->compared);
     else if (!p->first.op)
-        snprintf(text, size, "no event of the two runs differs");
+        snprintf(text, size, "%s", words_say(lang, "no event of the two runs differs"));
     else
-        snprintf(text, size, "first difference: op %" PRIu64 ", event %" PRIu64 " (J goes there)",
-                 p->first.op, p->first.step);
+        snprintf(
+            text, size,
+            words_say(lang, "first difference: op %" PRIu64 ", event %" PRIu64 " (J goes there)"),
+            p->first.op, p->first.step);
 }
 
 void pair_paint(struct pair *p, struct scene *scene, const struct model *m, const struct view *v,
@@ -179,7 +184,7 @@ void pair_paint(struct pair *p, struct scene *scene, const struct model *m, cons
     struct view left = *v;
     struct view *right = &p->view;
     char text[200];
-    caption(p, text, sizeof(text));
+    caption(p, v->lang, text, sizeof(text));
     snprintf(left.caption, sizeof(left.caption), "A: %.1380s",
              v->caption[0] ? v->caption : v->name);
     snprintf(right->caption, sizeof(right->caption), "B: %s · %s", p->what, text);

@@ -75,7 +75,8 @@ void pane_address(struct paint *p)
     struct rect r;
     if (a->any)
         r = paint_pane(p, "VIRTUAL ADDRESS", "%s %s %s · %s", a->how == ACCESS_WRITE ? "W" : "R",
-                       verb(a), number_bytes(a->length).text, a->user ? "user" : "supervisor");
+                       paint_say(p, verb(a)), number_bytes(a->length).text,
+                       paint_say(p, a->user ? "user" : "supervisor"));
     else
         r = paint_pane(p, "VIRTUAL ADDRESS", "%s", "no access yet in this op");
     struct rect words = rect_cut_left(&r, r.w * 44 / 100);

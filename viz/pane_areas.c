@@ -28,9 +28,9 @@ static void rights(const struct model_area *a, char text[8])
 }
 
 /* The file's name without its folders: there is little room. */
-static const char *short_name(const struct model_area *a)
+static const char *short_name(const struct paint *p, const struct model_area *a)
 {
-    const char *name = a->name && a->name[0] ? a->name : "anon";
+    const char *name = a->name && a->name[0] ? a->name : paint_say(p, "anon");
     const char *slash = strrchr(name, '/');
     return slash ? slash + 1 : name;
 }
@@ -59,7 +59,7 @@ static void draw_area(struct paint *p, struct rect r, const struct model_area *a
     paint_textf(
         p, r,
         (struct style){FACE_MONO_BOLD, SIZE_SMALL, owner == C_IMAGE ? C_DIM : owner, ALIGN_LEFT},
-        "%s %s %s", text, short_name(a), number_bytes(a->end - a->start).text);
+        "%s %s %s", text, short_name(p, a), number_bytes(a->end - a->start).text);
     bar.y += bar.h / 2 - paint_em(p, 2);
     bar.h = paint_em(p, 4);
     paint_meter(p, bar, resident, pages, owner);
@@ -68,7 +68,7 @@ static void draw_area(struct paint *p, struct rect r, const struct model_area *a
 static void draw_gap(struct paint *p, struct rect r, size_t count, const char *where)
 {
     paint_textf(p, r, (struct style){FACE_MONO, SIZE_SMALL, C_FAINT, ALIGN_CENTRE}, "… %zu more %s",
-                count, where);
+                count, paint_say(p, where));
 }
 
 /* Area number i from the top. */
@@ -120,13 +120,13 @@ static void say_fault(struct paint *p, struct rect *r)
     if (!paint_next_line(p, SIZE_SMALL, r, &line))
         return;
     char text[160];
-    int n = snprintf(text, sizeof(text), "%s", f->found ? "→ area ✓" : "→ …");
+    int n = snprintf(text, sizeof(text), "%s", f->found ? paint_say(p, "→ area ✓") : "→ …");
     if (f->frame != PFN_NONE)
-        n += snprintf(text + n, sizeof(text) - (size_t)n, " → frame %s%s",
-                      number_hex(f->frame, 1).text, f->zeroed ? " → zero" : "");
+        n += snprintf(text + n, sizeof(text) - (size_t)n, paint_say(p, " → frame %s%s"),
+                      number_hex(f->frame, 1).text, paint_say(p, f->zeroed ? " → zero" : ""));
     if (f->ended)
-        snprintf(text + n, sizeof(text) - (size_t)n, f->signal ? " → signal %u" : " → map ✓",
-                 f->signal);
+        snprintf(text + n, sizeof(text) - (size_t)n,
+                 paint_say(p, f->signal ? " → signal %u" : " → map ✓"), f->signal);
     paint_text(p, line, dim, text);
 }
 

@@ -68,8 +68,9 @@ void pane_control(struct paint *p)
     rect_cut_right(&r, paint_em(p, 3));
     char text[64];
     if (p->view->speed)
-        snprintf(text, sizeof(text), "%g/s %s", p->view->speed / 100.0, grain_name[p->view->grain]);
+        snprintf(text, sizeof(text), "%g/s %s", p->view->speed / 100.0,
+                 paint_say(p, grain_name[p->view->grain]));
     else
-        snprintf(text, sizeof(text), "max %s", grain_name[p->view->grain]);
+        snprintf(text, sizeof(text), "max %s", paint_say(p, grain_name[p->view->grain]));
     paint_text(p, r, (struct style){FACE_MONO, SIZE_SMALL, C_DIM, ALIGN_RIGHT}, text);
 }

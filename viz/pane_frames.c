@@ -109,7 +109,7 @@ static void draw_fold(struct paint *p, struct rect row, const struct line *line)
                (struct thing){THING_FRAME, line->first, 0});
     rect_cut_left(&row, paint_em(p, 4));
     paint_textf(p, row, (struct style){FACE_MONO, SIZE_SMALL, C_DIM, ALIGN_LEFT}, "%s %s from %s",
-                number_count(line->frames).text, kernel ? "K reserved" : "– free",
+                number_count(line->frames).text, paint_say(p, kernel ? "K reserved" : "– free"),
                 number_hex(line->first, 4).text);
 }
 

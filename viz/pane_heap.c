@@ -242,7 +242,7 @@ static void say_probes(struct paint *p, struct rect line, const struct model_sea
     struct style style = {FACE_MONO, SIZE_SMALL, C_MISS, ALIGN_LEFT};
     if (!s->probes)
         return;
-    at += (size_t)snprintf(text, sizeof(text), "%" PRIu64 " looks", s->probes);
+    at += (size_t)snprintf(text, sizeof(text), paint_say(p, "%" PRIu64 " looks"), s->probes);
     for (uint64_t i = s->probes - kept; i < s->probes; i++) {
         const struct model_probe *probe = &s->probe[i % MODEL_PROBES];
         bool good = probe->verdict == PROBE_TAKE || probe->verdict == PROBE_BEST;

@@ -39,7 +39,7 @@ static void draw_mark(struct paint *p, struct rect *r, uint64_t op, bool now)
     const struct view *v = p->view;
     const struct op *o = &v->trace->op[op - 1];
     const struct op_extra *x = o->extra ? &v->trace->extra[o->extra] : NULL;
-    const char *name = x && x->name[0] ? x->name : "mark";
+    const char *name = x && x->name[0] ? x->name : paint_say(p, "mark");
     struct rect row = rect_cut_top(r, paint_line(p, SIZE_BODY));
     paint_box(p, row, now ? C_CELL : C_PANE, C_NONE, (struct thing){THING_OP, op, 0});
     struct style style = {now ? FACE_SANS_BOLD : FACE_SANS, SIZE_BODY, now ? C_BRIGHT : C_DIM,

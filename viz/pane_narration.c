@@ -51,12 +51,13 @@ static void draw_sentence(struct paint *p, struct rect *r, int lines)
 /* What was left out for lack of room, so that nobody looks for it in vain. */
 static void left_out(const struct paint *p, char *text, size_t size)
 {
-    size_t at = (size_t)snprintf(text, size, "? help");
-    const char *before = " · no room: ";
+    size_t at = (size_t)snprintf(text, size, "%s", paint_say(p, "? help"));
+    const char *before = paint_say(p, " · no room: ");
     for (unsigned i = 0; i < PANES && at < size; i++) {
         if (!(p->layout->dropped >> i & 1))
             continue;
-        at += (size_t)snprintf(text + at, size - at, "%s%s", before, pane_table[i].name);
+        at += (size_t)snprintf(text + at, size - at, "%s%s", before,
+                               paint_say(p, pane_table[i].name));
         before = ", ";
     }
 }

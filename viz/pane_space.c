@@ -125,15 +125,16 @@ void pane_space(struct paint *p)
     struct rect head = rect_cut_top(&r, paint_line(p, SIZE_LARGE));
     paint_textf(p, head, (struct style){FACE_MONO_BOLD, SIZE_LARGE, C_BRIGHT, ALIGN_LEFT},
                 "%s … %s · %s", number_hex(va, 12).text, number_hex(va + last, 12).text,
-                name_of(p->model, b->depth));
+                paint_say(p, name_of(p->model, b->depth)));
     struct rect note = rect_cut_top(&r, paint_line(p, SIZE_BODY));
     uint64_t mapped = model_mapped(p->model, p->cpu->pid, va, va + last);
     uint64_t pages = model_resident(p->model, p->cpu->root, va, va + last);
     char text[160];
-    snprintf(text, sizeof(text),
-             "%s of it lies in areas: %.7f %% · %" PRIu64 " pages have a frame: %.7f %%",
-             number_bytes(mapped).text, 100.0 * (double)mapped / (double)bytes, pages,
-             100.0 * (double)(pages << PAGE_SHIFT) / (double)bytes);
+    snprintf(
+        text, sizeof(text),
+        paint_say(p, "%s of it lies in areas: %.7f %% · %" PRIu64 " pages have a frame: %.7f %%"),
+        number_bytes(mapped).text, 100.0 * (double)mapped / (double)bytes, pages,
+        100.0 * (double)(pages << PAGE_SHIFT) / (double)bytes);
     paint_text(p, note, (struct style){FACE_SANS, SIZE_BODY, C_TEXT, ALIGN_LEFT}, text);
     rect_cut_top(&r, paint_em(p, 4));
     draw_parts(p, r);

@@ -133,7 +133,7 @@ void pane_tlb1(struct paint *p)
         style.colour = C_MISS;
         paint_textf(p, foot, style, "↻ miss in set %u%s%s", a->set[first],
                     a->miss_class < ARRAY_LEN(class) ? ", " : "",
-                    a->miss_class < ARRAY_LEN(class) ? class[a->miss_class] : "");
+                    paint_say(p, a->miss_class < ARRAY_LEN(class) ? class[a->miss_class] : ""));
     } else {
         paint_text(p, foot, style, a->any ? "looking …" : "not asked in this op");
     }

@@ -171,7 +171,7 @@ static void draw_bit(struct paint *p, struct rect r, const struct bit *b, pa_t p
         style.colour = C_FAULT;
     char text[64];
     if (frame)
-        snprintf(text, sizeof(text), "frame %s", number_hex(pte_pfn(entry), 4).text);
+        snprintf(text, sizeof(text), paint_say(p, "frame %s"), number_hex(pte_pfn(entry), 4).text);
     else
         snprintf(text, sizeof(text), "%s %u", b->name, on);
     paint_text_shrink(p, r, style, text);
@@ -245,7 +245,7 @@ void pane_walk(struct paint *p)
     bool hit = false;
     for (unsigned level = 0; level < TLB_LEVELS; level++)
         hit = hit || a->tlb[level] == ANSWER_HIT;
-    const char *state = hit ? "✓ not needed: the TLB knows" : "";
+    const char *state = paint_say(p, hit ? "✓ not needed: the TLB knows" : "");
     struct rect r;
     if (a->reads || a->walking)
         r = paint_pane(p, "PAGE WALK", "CR3 %s · %u read%s · %u spared",

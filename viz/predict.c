@@ -10,9 +10,11 @@ void predict_toggle(struct view *v)
     v->predicting = !v->predicting;
     v->question.choices = 0;
     if (v->predicting)
-        snprintf(v->notice, sizeof(v->notice), "Predict mode: step on, and guess when asked.");
+        snprintf(v->notice, sizeof(v->notice), "%s",
+                 words_say(v->lang, "Predict mode: step on, and guess when asked."));
     else
-        snprintf(v->notice, sizeof(v->notice), "%u of %u guessed right.", v->guessed, v->asked);
+        snprintf(v->notice, sizeof(v->notice), words_say(v->lang, "%u of %u guessed right."),
+                 v->guessed, v->asked);
 }
 
 /* 1: the first TLB; 2: the second; 3: a walk; 4: a fault. 0: the access has no end here. */
@@ -103,7 +105,8 @@ void predict_answer(struct view *v, unsigned answer)
     v->asked++;
     v->guessed += good;
     v->answered = v->now;
-    snprintf(v->verdict, sizeof(v->verdict), "%s %s: %s. %u of %u right.", good ? "✓" : "!",
-             good ? "Right" : "No", q->choice[q->right - 1], v->guessed, v->asked);
+    snprintf(v->verdict, sizeof(v->verdict), words_say(v->lang, "%s %s: %s. %u of %u right."),
+             good ? "✓" : "!", words_say(v->lang, good ? "Right" : "No"),
+             words_say(v->lang, q->choice[q->right - 1]), v->guessed, v->asked);
     v->question.choices = 0;
 }

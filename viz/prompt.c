@@ -10,9 +10,9 @@ const char *const prompt_title[PROMPT_KINDS] = {
     [PROMPT_COMMAND] = "command", [PROMPT_FILE] = "open",
 };
 
-void prompt_open(struct prompt *p, enum prompt_kind kind)
+void prompt_open(struct prompt *p, enum prompt_kind kind, enum lang lang)
 {
-    *p = (struct prompt){.kind = kind};
+    *p = (struct prompt){.kind = kind, .lang = lang};
 }
 
 static bool takes(const struct prompt *p, int key)
@@ -49,14 +49,20 @@ bool prompt_key(struct prompt *p, int key, unsigned mods)
     return true;
 }
 
+/* By its name, or by its words in English or in the language of the window. */
+static bool fits(const struct prompt *p, const struct action_info *info)
+{
+    return strcasestr(info->name, p->text) || strcasestr(info->doc, p->text) ||
+           strcasestr(words_say(p->lang, info->doc), p->text);
+}
+
 size_t prompt_choices(const struct prompt *p, enum action choice[ACTIONS])
 {
     size_t n = 0;
     if (p->kind != PROMPT_COMMAND)
         return 0;
     for (int a = 1; a < ACTIONS; a++)
-        if (a != DO_COMMAND &&
-            (strcasestr(action_info[a].doc, p->text) || strcasestr(action_info[a].name, p->text)))
+        if (a != DO_COMMAND && fits(p, &action_info[a]))
             choice[n++] = (enum action)a;
     return n;
 }

@@ -2,6 +2,7 @@
 #ifndef MEMWALK_VIZ_PROMPT_H
 #define MEMWALK_VIZ_PROMPT_H
 
+#include "sim/words.h"
 #include "viz/keys.h"
 
 enum prompt_kind {
@@ -16,6 +17,7 @@ enum prompt_kind {
 
 struct prompt {
     enum prompt_kind kind;
+    enum lang lang; /* in which actions are found too */
     char text[256];
     unsigned pick;    /* the choice that Enter takes */
     char reason[160]; /* why the text was not taken; "": it was not tried yet */
@@ -24,7 +26,7 @@ struct prompt {
 /* What a prompt asks for: "go to op", … */
 extern const char *const prompt_title[PROMPT_KINDS];
 
-void prompt_open(struct prompt *, enum prompt_kind);
+void prompt_open(struct prompt *, enum prompt_kind, enum lang);
 /* A key for the line: a character, backspace, up or down. false: it is not for the line (Enter,
  * Escape, and the like). */
 bool prompt_key(struct prompt *, int key, unsigned mods);

@@ -38,9 +38,12 @@ static void take_hidden(const cJSON *list, unsigned *hidden)
 static void take(struct state *s, const cJSON *root)
 {
     const cJSON *theme = cJSON_GetObjectItem(root, "theme"), *item;
+    const cJSON *lang = cJSON_GetObjectItem(root, "lang");
     for (int i = 0; i < THEMES; i++)
         if (cJSON_IsString(theme) && strcmp(theme->valuestring, theme_name[i]) == 0)
             s->theme = (enum theme)i;
+    if (cJSON_IsString(lang))
+        lang_of(lang->valuestring, &s->lang);
     take_number(root, "scale", 500, 3000, &s->scale);
     take_number(root, "speed", 0, 10000, &s->speed);
     take_number(root, "width", VIZ_LEAST, VIZ_MOST, &s->width);
@@ -96,6 +99,7 @@ static cJSON *as_json(const struct state *s)
 {
     cJSON *root = cJSON_CreateObject();
     cJSON_AddStringToObject(root, "theme", theme_name[s->theme]);
+    cJSON_AddStringToObject(root, "lang", lang_name[s->lang]);
     cJSON_AddNumberToObject(root, "scale", s->scale);
     cJSON_AddNumberToObject(root, "speed", s->speed);
     cJSON_AddNumberToObject(root, "width", s->width);

@@ -7,6 +7,7 @@
 #define MEMWALK_VIZ_STATE_H
 
 #include "sim/base/err.h"
+#include "sim/words.h"
 #include "viz/theme.h"
 
 #define STATE_RECENT 8u
@@ -14,6 +15,7 @@
 
 struct state {
     enum theme theme;
+    enum lang lang;
     int scale, speed, width, height;
     unsigned hidden; /* panes, bit by bit */
     bool motion;

@@ -177,71 +177,77 @@ bool thing_selectable(struct thing t)
 
 /* ---- what a thing says ---- */
 
-static int tell_area(const struct model *m, uint16_t pid, va_t va, char *text, size_t size)
+static int tell_area(enum lang lang, const struct model *m, uint16_t pid, va_t va, char *text,
+                     size_t size)
 {
     const struct model_area *a = model_area(m, pid, va);
     if (!a)
-        return snprintf(text, size, "no area");
-    return snprintf(text, size, "%s%s–%s", a->name && a->name[0] ? a->name : "anonymous ",
+        return snprintf(text, size, "%s", words_say(lang, "no area"));
+    return snprintf(text, size, "%s%s–%s",
+                    a->name && a->name[0] ? a->name : words_say(lang, "anonymous "),
                     number_bare(a->start).text, number_bare(a->end).text);
 }
 
-static void tell_frame(const struct model *m, pfn_t pfn, char *text, size_t size)
+static void tell_frame(enum lang lang, const struct model *m, pfn_t pfn, char *text, size_t size)
 {
     const struct model_frame *f = model_frame(m, pfn);
     struct number frame = number_hex(pfn, 4);
     if (f->use == FRAME_TABLE)
-        snprintf(text, size, "frame %s (%" PRIu64 "): %s of pid %u, maps from %s", frame.text, pfn,
-                 level_name[f->level % 6], f->pid, number_hex(f->va, 12).text);
+        snprintf(text, size, words_say(lang, "frame %s (%" PRIu64 "): %s of pid %u, maps from %s"),
+                 frame.text, pfn, level_name[f->level % 6], f->pid, number_hex(f->va, 12).text);
     else if (f->use == FRAME_FILE)
-        snprintf(text, size, "frame %s (%" PRIu64 "): page %" PRIu64 " of a file (page cache)",
+        snprintf(text, size,
+                 words_say(lang, "frame %s (%" PRIu64 "): page %" PRIu64 " of a file (page cache)"),
                  frame.text, pfn, f->va >> PAGE_SHIFT);
     else if (f->use == FRAME_ANON || f->use == FRAME_SHARED)
-        snprintf(text, size, "frame %s (%" PRIu64 "): page %s of pid %u", frame.text, pfn,
-                 number_hex(f->va, 12).text, f->pid);
+        snprintf(text, size, words_say(lang, "frame %s (%" PRIu64 "): page %s of pid %u"),
+                 frame.text, pfn, number_hex(f->va, 12).text, f->pid);
     else
-        snprintf(text, size, "frame %s (%" PRIu64 "): %s", frame.text, pfn,
-                 f->use == FRAME_RESERVED ? "the kernel's own" : "free");
+        snprintf(text, size, words_say(lang, "frame %s (%" PRIu64 "): %s"), frame.text, pfn,
+                 words_say(lang, f->use == FRAME_RESERVED ? "the kernel's own" : "free"));
 }
 
-static void tell_line(const struct model_cpu *cpu, struct thing t, char *text, size_t size)
+static void tell_line(enum lang lang, const struct model_cpu *cpu, struct thing t, char *text,
+                      size_t size)
 {
     const struct model_tlb *tlb = &cpu->tlb[(t.b - 1) % TLB_ARRAYS];
     const struct model_line *line = &tlb->line[t.a];
-    int n = snprintf(text, size, "%s set %" PRIu64 " way %" PRIu64 ": ",
+    int n = snprintf(text, size, words_say(lang, "%s set %" PRIu64 " way %" PRIu64 ": "),
                      tlb_array_name[(t.b - 1) % TLB_ARRAYS], t.a / tlb->ways, t.a % tlb->ways);
     if (!line->valid)
-        snprintf(text + n, size - (size_t)n, "empty");
+        snprintf(text + n, size - (size_t)n, "%s", words_say(lang, "empty"));
     else
-        snprintf(text + n, size - (size_t)n, "page %s → frame %s%s%s%s",
+        snprintf(text + n, size - (size_t)n, words_say(lang, "page %s → frame %s%s%s%s"),
                  number_hex(line->vpn << PAGE_SHIFT, 12).text, number_hex(line->pfn, 4).text,
-                 line->flags & TLB_WRITE ? " writable" : "",
+                 words_say(lang, line->flags & TLB_WRITE ? " writable" : ""),
                  line->flags & TLB_DIRTY ? " dirty" : "",
                  line->flags & TLB_USER ? "" : " supervisor");
 }
 
-static void tell_entry(const struct model *m, struct thing t, char *text, size_t size)
+static void tell_entry(enum lang lang, const struct model *m, struct thing t, char *text,
+                       size_t size)
 {
     const struct model_frame *f = model_frame(m, t.a >> PAGE_SHIFT);
     pte_t entry = f->entry ? f->entry[(t.a & PAGE_MASK) / sizeof(pte_t)] : 0;
-    snprintf(text, size, "%s entry %" PRIu64 " at %s: %s%s", level_name[t.b % 6],
+    snprintf(text, size, words_say(lang, "%s entry %" PRIu64 " at %s: %s%s"), level_name[t.b % 6],
              (t.a & PAGE_MASK) / sizeof(pte_t), number_hex(t.a, 8).text, number_hex(entry, 16).text,
-             entry & PTE_P ? "" : " not present");
+             words_say(lang, entry & PTE_P ? "" : " not present"));
 }
 
-static void tell_block(const struct model *m, uint16_t pid, va_t va, char *text, size_t size)
+static void tell_block(enum lang lang, const struct model *m, uint16_t pid, va_t va, char *text,
+                       size_t size)
 {
     const struct model_block *b = model_block_at(m, pid, va);
     if (!b)
         snprintf(text, size, "%s", number_hex(va, 12).text);
     else
         snprintf(text, size,
-                 "block p%" PRIu64 " at %s: %" PRIu64 " B asked for, %" PRIu64
-                 " B usable, made by op %" PRIu64,
+                 words_say(lang, "block p%" PRIu64 " at %s: %" PRIu64 " B asked for, %" PRIu64
+                                 " B usable, made by op %" PRIu64),
                  b->id, number_hex(va, 12).text, b->size, b->usable, b->op);
 }
 
-static void tell_bit(struct thing t, char *text, size_t size)
+static void tell_bit(enum lang lang, struct thing t, char *text, size_t size)
 {
     static const char *const bit[] = {
         "P: present",
@@ -255,9 +261,10 @@ static void tell_bit(struct thing t, char *text, size_t size)
         "G: global",
     };
     if (t.a < ARRAY_LEN(bit))
-        snprintf(text, size, "bit %" PRIu64 " %s", t.a, bit[t.a]);
+        snprintf(text, size, words_say(lang, "bit %" PRIu64 " %s"), t.a, words_say(lang, bit[t.a]));
     else
-        snprintf(text, size, t.a == 63 ? "bit 63 XD: no execution" : "bits 51…12: the frame");
+        snprintf(text, size, "%s",
+                 words_say(lang, t.a == 63 ? "bit 63 XD: no execution" : "bits 51…12: the frame"));
 }
 
 static void tell_word(const struct model *m, const struct view *v, struct thing t, char *text,
@@ -270,16 +277,17 @@ static void tell_word(const struct model *m, const struct view *v, struct thing 
                      number_hex(word, 16).text, word);
     const struct model_block *b = model_block_over(m, f->pid, f->va + (t.a & PAGE_MASK));
     if (b && n > 0 && (size_t)n < size)
-        snprintf(text + n, size - (size_t)n, ", in block p%" PRIu64, b->id);
+        snprintf(text + n, size - (size_t)n, words_say(v->lang, ", in block p%" PRIu64), b->id);
 }
 
-static void tell_span(const struct model *m, const struct model_cpu *cpu, struct thing t,
-                      char *text, size_t size)
+static void tell_span(enum lang lang, const struct model *m, const struct model_cpu *cpu,
+                      struct thing t, char *text, size_t size)
 {
     uint64_t bytes = UINT64_C(1) << t.b;
     va_t va = model_canonical(m, t.a);
     uint64_t mapped = model_mapped(m, cpu->pid, va, va + bytes);
-    snprintf(text, size, "%s, %s: %s in areas (%s), %" PRIu64 " pages with a frame",
+    snprintf(text, size,
+             words_say(lang, "%s, %s: %s in areas (%s), %" PRIu64 " pages with a frame"),
              number_hex(va, 12).text, number_bytes(bytes).text, number_bytes(mapped).text,
              number_percent(mapped, bytes).text, model_resident(m, cpu->root, va, va + bytes));
 }
@@ -291,7 +299,7 @@ static void tell_op(const struct view *v, uint64_t op, char *text, size_t size)
     const struct op *o = &v->trace->op[op - 1];
     char said[128];
     op_text(o, o->extra ? &v->trace->extra[o->extra] : NULL, said, sizeof(said));
-    snprintf(text, size, "op %" PRIu64 ", line %u: %s", op, o->line, said);
+    snprintf(text, size, words_say(v->lang, "op %" PRIu64 ", line %u: %s"), op, o->line, said);
 }
 
 void thing_tell(const struct model *m, const struct model_cpu *cpu, const struct view *v,
@@ -303,39 +311,40 @@ void thing_tell(const struct model *m, const struct model_cpu *cpu, const struct
         tell_op(v, t.a, text, size);
         break;
     case THING_BLOCK:
-        tell_block(m, cpu->pid, t.a, text, size);
+        tell_block(v->lang, m, cpu->pid, t.a, text, size);
         break;
     case THING_CHUNK:
-        snprintf(text, size, "chunk %s, %" PRIu64 " B", number_hex(t.a, 12).text, t.b);
+        snprintf(text, size, words_say(v->lang, "chunk %s, %" PRIu64 " B"),
+                 number_hex(t.a, 12).text, t.b);
         break;
     case THING_AREA:
     case THING_VA:
-        tell_area(m, cpu->pid, t.a, text, size);
+        tell_area(v->lang, m, cpu->pid, t.a, text, size);
         break;
     case THING_INDEX:
-        snprintf(text, size, "bits %" PRIu64 "…%" PRIu64 " of the address", t.a ? 11 + 9 * t.a : 11,
-                 t.a ? 3 + 9 * t.a : 0);
+        snprintf(text, size, words_say(v->lang, "bits %" PRIu64 "…%" PRIu64 " of the address"),
+                 t.a ? 11 + 9 * t.a : 11, t.a ? 3 + 9 * t.a : 0);
         break;
     case THING_ENTRY:
-        tell_entry(m, t, text, size);
+        tell_entry(v->lang, m, t, text, size);
         break;
     case THING_LINE:
-        tell_line(cpu, t, text, size);
+        tell_line(v->lang, cpu, t, text, size);
         break;
     case THING_FRAME:
-        tell_frame(m, t.a, text, size);
+        tell_frame(v->lang, m, t.a, text, size);
         break;
     case THING_WORD:
         tell_word(m, v, t, text, size);
         break;
     case THING_SPAN:
-        tell_span(m, cpu, t, text, size);
+        tell_span(v->lang, m, cpu, t, text, size);
         break;
     case THING_BIT:
-        tell_bit(t, text, size);
+        tell_bit(v->lang, t, text, size);
         break;
     case THING_ACTION:
-        snprintf(text, size, "%s", t.a < ACTIONS ? action_info[t.a].doc : "");
+        snprintf(text, size, "%s", words_say(v->lang, t.a < ACTIONS ? action_info[t.a].doc : ""));
         break;
     default:
         break;

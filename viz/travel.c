@@ -88,24 +88,28 @@ static void narrate(struct travel *t)
     char text[160];
     v->headline[0] = v->chapter[0] = '\0';
     if (v->now.op < 1 || v->now.op > v->trace->count) {
-        snprintf(v->headline, sizeof(v->headline), "The machine stands ready; there is no op.");
+        snprintf(v->headline, sizeof(v->headline), "%s",
+                 words_say(v->lang, "The machine stands ready; there is no op."));
         return;
     }
     const struct op *op = &v->trace->op[v->now.op - 1];
     op_text(op, op->extra ? &v->trace->extra[op->extra] : NULL, text, sizeof(text));
     if (!v->now.step || !e) {
-        snprintf(v->headline, sizeof(v->headline), "Next: %s", text);
-        snprintf(v->chapter, sizeof(v->chapter), "Space plays, → steps, ? shows all keys.");
+        snprintf(v->headline, sizeof(v->headline), words_say(v->lang, "Next: %s"), text);
+        snprintf(v->chapter, sizeof(v->chapter), "%s",
+                 words_say(v->lang, "Space plays, → steps, ? shows all keys."));
         return;
     }
     struct explain_context story = m->story;
     story.sim = t->sim;
+    story.lang = v->lang;
     explain_event(&story, e, v->headline, sizeof(v->headline));
     enum explain_chapter chapter = explain_chapter(&story, e);
     int n = snprintf(v->chapter, sizeof(v->chapter), "Op %" PRIu64 ": %s", v->now.op, text);
     if (chapter != CHAPTER_NONE && n > 0 && (size_t)n < sizeof(v->chapter))
-        snprintf(v->chapter + n, sizeof(v->chapter) - (size_t)n, " · step %d of %d: %s",
-                 (int)chapter, CHAPTERS - 1, explain_chapter_name[chapter]);
+        snprintf(v->chapter + n, sizeof(v->chapter) - (size_t)n,
+                 words_say(v->lang, " · step %d of %d: %s"), (int)chapter, CHAPTERS - 1,
+                 words_say(v->lang, explain_chapter_name[chapter]));
 }
 
 void travel_to(struct travel *t, struct moment to)
@@ -242,14 +246,15 @@ bool travel_find(struct travel *t, int direction, uint8_t flag)
         }
     }
     travel_to(t, now);
-    snprintf(t->view->notice, sizeof(t->view->notice), "There is none %s here.",
-             direction > 0 ? "after" : "before");
+    snprintf(t->view->notice, sizeof(t->view->notice),
+             words_say(t->view->lang, "There is none %s here."),
+             words_say(t->view->lang, direction > 0 ? "after" : "before"));
     return false;
 }
 
 static bool no_trail(struct travel *t, const char *why)
 {
-    snprintf(t->view->notice, sizeof(t->view->notice), "%s", why);
+    snprintf(t->view->notice, sizeof(t->view->notice), "%s", words_say(t->view->lang, why));
     return false;
 }
 

@@ -95,7 +95,7 @@ static void open_picked(struct window *w)
     struct error error;
     char path[1024], reason[600];
     if (!start_path(&w->start, path, sizeof(path))) {
-        prompt_open(&w->view.prompt, PROMPT_FILE);
+        prompt_open(&w->view.prompt, PROMPT_FILE, w->view.lang);
         return;
     }
     if (window_load(w, path, &error)) {
@@ -378,6 +378,8 @@ static void recall(struct window *w, const struct viz_options *o)
     const struct state *s = &w->state;
     if (!o->theme)
         v->theme = s->theme;
+    if (!o->lang)
+        v->lang = s->lang;
     if (!o->scale)
         v->scale = s->scale;
     v->hidden |= s->hidden & ~(1u << PANE_LESSON);
@@ -391,6 +393,7 @@ static void keep(struct window *w, const char *path)
     struct state *s = &w->state;
     struct error error;
     s->theme = v->theme;
+    s->lang = v->lang;
     s->scale = v->scale;
     s->hidden = v->hidden;
     s->motion = v->motion;

@@ -33,6 +33,7 @@ struct viz_options {
     int width, height;           /* pixels; 0: as remembered */
     int scale;                   /* text size, 1000: 1×; 0: as remembered */
     const char *theme;           /* "dark", "light", "contrast"; NULL: as remembered */
+    const char *lang;            /* "en", "de"; NULL: as remembered */
     const char *pane;            /* enlarged, one of viz_panes; NULL: none */
     bool still;                  /* no motion */
     bool narrate;                /* say each moment on standard output too, for screen readers */

@@ -25,11 +25,19 @@ static enum theme theme_of(const char *name)
     return THEME_DARK;
 }
 
+static enum lang language_of(const char *name)
+{
+    enum lang lang = LANG_EN;
+    if (name)
+        lang_of(name, &lang);
+    return lang;
+}
+
 void window_notice(struct view *v, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    vsnprintf(v->notice, sizeof(v->notice), format, args);
+    vsnprintf(v->notice, sizeof(v->notice), words_say(v->lang, format), args);
     va_end(args);
 }
 
@@ -77,6 +85,7 @@ enum err window_open(struct window *w, const struct viz_options *o, struct error
                             .pointed = pane_of(o->pane),
                             .enlarged = o->pane != NULL,
                             .theme = theme_of(o->theme),
+                            .lang = language_of(o->lang),
                             .scale = o->scale ? o->scale : 1000};
     w->host = o->host;
     w->narrate = o->narrate;
@@ -114,6 +123,7 @@ static void fresh(struct view *v)
                        .phase = PHASE_DONE,
                        .pointed = PANES,
                        .theme = old.theme,
+                       .lang = old.lang,
                        .scale = old.scale,
                        .hidden = old.hidden};
 }

@@ -16,7 +16,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { KEY_FROM = 0x600, KEY_TO, KEY_SIZE, KEY_SCALE, KEY_THEME, KEY_GRAIN, KEY_SPEED, KEY_RATE };
+enum {
+    KEY_FROM = 0x600,
+    KEY_TO,
+    KEY_SIZE,
+    KEY_SCALE,
+    KEY_THEME,
+    KEY_LANG,
+    KEY_GRAIN,
+    KEY_SPEED,
+    KEY_RATE
+};
 
 #define RATE_MOST  60
 #define SPEED_MOST 100 /* steps a second */
@@ -44,6 +54,7 @@ static const struct argp_option options[] = {
     {"size", KEY_SIZE, "WxH", 0, "Pixels of the picture, both even (default 1280x720)", 2},
     {"scale", KEY_SCALE, "S", 0, "Size of text, 0.5 to 3 (default 1)", 2},
     {"theme", KEY_THEME, "NAME", 0, "dark, light or contrast (default dark)", 2},
+    {"lang", KEY_LANG, "NAME", 0, "Language of all words: en or de (default en)", 2},
     {0},
 };
 
@@ -95,6 +106,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_THEME:
         cli_picture_theme(state, arg, &f->viz);
+        return 0;
+    case KEY_LANG:
+        cli_picture_lang(state, arg, &f->viz);
         return 0;
     case ARGP_KEY_END:
         if (!f->path)

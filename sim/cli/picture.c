@@ -36,6 +36,11 @@ void cli_picture_theme(const struct argp_state *state, const char *text, struct 
     o->theme = pick(state, "theme", viz_themes(), text);
 }
 
+void cli_picture_lang(const struct argp_state *state, const char *text, struct viz_options *o)
+{
+    o->lang = lang_name[cli_lang(state, text)];
+}
+
 void cli_picture_pane(const struct argp_state *state, const char *text, struct viz_options *o)
 {
     o->pane = pick(state, "pane", viz_panes(), text);

@@ -5,10 +5,11 @@
 #include "sim/cli/common.h"
 #include "viz/viz.h"
 
-/* For parsers: --size WxH and --theme NAME into the options, or the end of the program with a
- * message. */
+/* For parsers: --size WxH --theme NAME and --lang NAME into the options, or the end of the program
+ * with a message. */
 void cli_picture_size(const struct argp_state *, const char *text, struct viz_options *);
 void cli_picture_theme(const struct argp_state *, const char *text, struct viz_options *);
+void cli_picture_lang(const struct argp_state *, const char *text, struct viz_options *);
 /* "N" or "N.K"; without K the step is `step`. */
 struct moment cli_picture_moment(const struct argp_state *, const char *option, const char *text,
                                  uint64_t step);

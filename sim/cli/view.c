@@ -16,6 +16,7 @@ enum {
     KEY_SIZE,
     KEY_SCALE,
     KEY_THEME,
+    KEY_LANG,
     KEY_STILL,
     KEY_NARRATE,
     KEY_PANE,
@@ -46,6 +47,7 @@ static const struct argp_option options[] = {
     {"size", KEY_SIZE, "WxH", 0, "Pixels of window or picture (default 1600x900)", 1},
     {"scale", KEY_SCALE, "S", 0, "Size of text, 0.5 to 3 (default 1)", 1},
     {"theme", KEY_THEME, "NAME", 0, "dark, light or contrast (default dark)", 1},
+    {"lang", KEY_LANG, "NAME", 0, "Language of all words: en or de (default en)", 1},
     {"pane", KEY_PANE, "NAME", 0,
      "Enlarge a pane: program, heap, address, tlb1, tlb2, psc, walk, areas, frames", 1},
     {"at", KEY_AT, "N[.K]", 0, "Begin after event K of op N, without K after all of it", 1},
@@ -95,6 +97,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_THEME:
         cli_picture_theme(state, arg, &a->viz);
+        return 0;
+    case KEY_LANG:
+        cli_picture_lang(state, arg, &a->viz);
         return 0;
     case KEY_PANE:
         cli_picture_pane(state, arg, &a->viz);
