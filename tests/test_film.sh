@@ -39,5 +39,8 @@ for format in gif webm mp4; do
     check $format "$memwalk" film $trace --from 2 --to 2.3 --size 640x360 --rate 10 -O "$tmp/f.$format"
     check $format-pictures test "$(pictures "$tmp/f.$format")" = 640,360,20
 done
+check german "$memwalk" film $trace --from 2 --to 2.3 --size 640x360 --rate 10 --lang de -O "$tmp/de.mp4"
+md5() { ffmpeg -v error -i "$1" -f md5 -; }
+check german-is-another test "$(md5 "$tmp/de.mp4")" != "$(md5 "$tmp/f.mp4")"
 ffmpeg -v error -i "$tmp/f.mp4" -f framemd5 - | awk '!/^#/ {print $NF}' | sort -u >"$tmp/different"
 check moves test "$(wc -l <"$tmp/different")" -gt 4

@@ -98,6 +98,7 @@ END_TEST
 static void check_sizes(struct window *w, const struct metrics *metrics, const char *name)
 {
     char why[600];
+    const char *lang = lang_name[w->view.lang];
     for (size_t i = 0; i < ARRAY_LEN(size_table); i++)
         for (size_t k = 0; k < ARRAY_LEN(scale_table); k++) {
             w->view.scale = scale_table[k];
@@ -105,7 +106,7 @@ static void check_sizes(struct window *w, const struct metrics *metrics, const c
             /* Of two runs the panes of the right one stand elsewhere. */
             bool good = scene_check(&w->scene, metrics, w->layout.pane, w->pair.open ? 0 : PANES,
                                     why, sizeof(why));
-            ck_assert_msg(good, "%s at %dx%d, text %d/1000: %s", name, size_table[i][0],
+            ck_assert_msg(good, "%s (%s) at %dx%d, text %d/1000: %s", name, lang, size_table[i][0],
                           size_table[i][1], scale_table[k], why);
         }
 }
@@ -116,6 +117,14 @@ START_TEST(nothing_overlaps_or_is_cut_unseen)
     moment_open(&m, &sample_table[_i], true);
     check_sizes(&m.window, &text_plain, sample_table[_i].name);
     check_sizes(&m.window, sdl_metrics(m.window.sdl), sample_table[_i].name);
+    /* Other words are longer. */
+    for (int lang = 0; lang < LANGS; lang++) {
+        window_act(&m.window, DO_LANGUAGE);
+        m.window.view.prompt.lang = m.window.view.lang;
+        if (m.window.view.lang != sample_table[_i].lang)
+            check_sizes(&m.window, sdl_metrics(m.window.sdl), sample_table[_i].name);
+    }
+    ck_assert_int_eq(m.window.view.lang, sample_table[_i].lang);
     moment_close(&m);
 }
 END_TEST

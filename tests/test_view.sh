@@ -64,6 +64,9 @@ for theme in dark light contrast; do
     check "png-$theme" "$memwalk" view "$tmp/t.jsonl" --png "$tmp/$theme.png" --theme $theme --scale 2
 done
 
+check german "$memwalk" view "$tmp/t.jsonl" --svg "$tmp/german.svg" --at-break fault --lang de
+check german-pane grep -q ">PROGRAMM<" "$tmp/german.svg"
+check german-sentence grep -q "#PF: CR2.*Fehlercode" "$tmp/german.svg"
 check at "$memwalk" view "$tmp/t.jsonl" --svg "$tmp/at.svg" --at 2.9
 check at-is-op-and-step cmp "$tmp/at.svg" "$tmp/a.svg"
 check at-break "$memwalk" view "$tmp/t.jsonl" --svg "$tmp/break.svg" --at-break "fault error&2"

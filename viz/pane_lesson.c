@@ -63,7 +63,8 @@ static void draw_checks(struct paint *p, struct rect *r)
     style.colour = s->unmet ? C_FAULT : C_HIT;
     struct rect row = rect_cut_bottom(r, paint_line(p, SIZE_BODY));
     if (s->unmet)
-        paint_textf(p, row, style, "! %u of %u checks fail: %s", s->unmet, s->checks, s->first);
+        paint_textf(p, row, style, "! %u of %u checks fail: %s is %s, not %s", s->unmet, s->checks,
+                    s->first, s->got, s->wanted);
     else
         paint_textf(p, row, style, "✓ all %u checks hold at the end", s->checks);
 }

@@ -122,8 +122,11 @@ static unsigned count_leaves(const cJSON *item)
 static void keep_unmet(void *ctx, const struct stats_failure *f)
 {
     struct survey *s = ctx;
-    if (!s->unmet++)
-        snprintf(s->first, sizeof(s->first), "%s is %s, not %s", f->name, f->got, f->wanted);
+    if (s->unmet++)
+        return;
+    snprintf(s->first, sizeof(s->first), "%s", f->name);
+    snprintf(s->got, sizeof(s->got), "%s", f->got);
+    snprintf(s->wanted, sizeof(s->wanted), "%s", f->wanted);
 }
 
 /* Holds the end of the run against what the trace promises. */
@@ -138,8 +141,9 @@ static void check(struct survey *s)
     s->unmet = (unsigned)sim_failures(s->sim);
     if (s->unmet) {
         const struct sim_failure *f = sim_failure(s->sim, 0);
-        snprintf(s->first, sizeof(s->first), "op %" PRIu64 ": %s is %" PRId64 ", not %" PRId64,
-                 f->op, f->what, f->got, f->wanted);
+        snprintf(s->first, sizeof(s->first), "op %" PRIu64 ": %s", f->op, f->what);
+        snprintf(s->got, sizeof(s->got), "%" PRId64, f->got);
+        snprintf(s->wanted, sizeof(s->wanted), "%" PRId64, f->wanted);
     }
     if (!expect)
         return;

@@ -42,7 +42,8 @@ struct survey {
     const struct trace *trace;
     struct stats_watch watch;
     unsigned checks, unmet; /* what the trace promises; known when it is over */
-    char first[192];        /* the first promise that did not come true */
+    /* The first promise that did not come true: of what, what it is, and what it should be. */
+    char first[96], got[48], wanted[48];
 };
 
 /* Opens the second machine. *survey is NULL on error. */
