@@ -50,7 +50,7 @@ static bool known_context(struct query_term *t)
 {
     for (size_t i = 0; i < ARRAY_LEN(context_name); i++)
         if (strcmp(t->name, context_name[i]) == 0) {
-            t->field[0] = (int8_t)i;
+            t->field[0] = (uint8_t)i;
             return true;
         }
     return false;
@@ -60,11 +60,11 @@ static bool known_field(struct query_term *t)
 {
     bool known = false;
     for (size_t k = 0; k < EV_COUNT; k++) {
-        t->field[k] = -1;
+        t->field[k] = QUERY_NONE;
         for (size_t i = 0; i < event_info[k].fields; i++)
             if (strcmp(event_info[k].field[i].name, t->name) == 0)
-                t->field[k] = (int8_t)i;
-        known = known || t->field[k] >= 0;
+                t->field[k] = (uint8_t)i;
+        known = known || t->field[k] != QUERY_NONE;
     }
     return known;
 }
@@ -73,7 +73,7 @@ static bool known_field(struct query_term *t)
 static bool known_word(const struct query_term *t)
 {
     for (size_t k = 0; k < EV_COUNT; k++) {
-        if (t->field[k] < 0)
+        if (t->field[k] == QUERY_NONE)
             continue;
         const struct event_field *f = &event_info[k].field[t->field[k]];
         if (f->kind == FIELD_name)
@@ -222,16 +222,16 @@ static bool holds_signed(enum query_compare compare, int64_t x, uint64_t y)
 
 static bool holds_field(const struct query_term *t, const struct event *e)
 {
-    int at = t->field[e->kind];
-    if (at < 0)
+    size_t at = t->field[e->kind];
+    if (at == QUERY_NONE)
         return false;
     const struct event_field *f = &event_info[e->kind].field[at];
     if (t->number && f->kind == FIELD_int && t->compare != QUERY_BITS)
-        return holds_signed(t->compare, (int64_t)event_value(e, (size_t)at), t->value);
+        return holds_signed(t->compare, (int64_t)event_value(e, at), t->value);
     if (t->number && f->kind != FIELD_name)
-        return holds(t->compare, event_value(e, (size_t)at), t->value);
-    const char *name = f->kind == FIELD_name   ? event_name(e, (size_t)at)
-                       : f->kind == FIELD_enum ? log_enum_name(f, event_value(e, (size_t)at))
+        return holds(t->compare, event_value(e, at), t->value);
+    const char *name = f->kind == FIELD_name   ? event_name(e, at)
+                       : f->kind == FIELD_enum ? log_enum_name(f, event_value(e, at))
                                                : NULL;
     bool same = name && strcmp(name, t->word) == 0;
     return same == (t->compare == QUERY_EQ);

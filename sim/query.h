@@ -12,6 +12,7 @@
 #include "traces/trace.h"
 
 #define QUERY_TERMS 8
+#define QUERY_NONE  UINT8_MAX
 #define QUERY_TEXT  96
 
 enum query_term_kind {
@@ -32,7 +33,7 @@ struct query_term {
     uint64_t value;
     bool number; /* word is one */
     struct event_filter filter;
-    int8_t field[EV_COUNT]; /* place of the field in each kind of event; -1: it has none */
+    uint8_t field[EV_COUNT]; /* place of the field in each kind of event; QUERY_NONE: it has none */
 };
 
 /* All terms must hold. No terms: holds for nothing. */
