@@ -40,6 +40,7 @@ fails() {
 }
 
 fails no_such_display '^memwalk: no display (use --png FILE for a picture)' SDL_VIDEODRIVER=nonsense
+fails no_display '^memwalk: no display (use --png FILE for a picture)' -u SDL_VIDEODRIVER
 fails no_font '^memwalk: no font found .*; install fonts-dejavu-core' \
     SDL_VIDEODRIVER=dummy FONTCONFIG_FILE="$tmp/no-fonts.conf"
 

@@ -10,6 +10,7 @@
 #include <SDL_image.h>
 #include <fontconfig/fontconfig.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* ---- opening and closing ---- */
 
@@ -49,6 +50,15 @@ enum err sdl_open_picture(struct sdl **sdl, int w, int h, struct error *error)
     return s->renderer ? ERR_NONE : fail(sdl, error, "no picture in memory");
 }
 
+/* Where there is no screen SDL takes a driver that shows nothing. Only who asks for that wants it. */
+static bool nobody_sees(void)
+{
+    const char *driver = SDL_GetCurrentVideoDriver();
+    if (getenv("SDL_VIDEODRIVER") || !driver)
+        return false;
+    return strcmp(driver, "dummy") == 0 || strcmp(driver, "offscreen") == 0;
+}
+
 enum err sdl_open_window(struct sdl **sdl, int w, int h, const char *title, struct error *error)
 {
     enum err err = open_common(sdl, error);
@@ -59,6 +69,10 @@ enum err sdl_open_window(struct sdl **sdl, int w, int h, const char *title, stru
     SDL_SetHint(SDL_HINT_RENDER_SCALE_QUALITY, "1");
     if (SDL_Init(SDL_INIT_VIDEO) != 0)
         return fail(sdl, error, "no display (use --png FILE for a picture)");
+    if (nobody_sees()) {
+        SDL_SetError("neither DISPLAY nor WAYLAND_DISPLAY leads to one");
+        return fail(sdl, error, "no display (use --png FILE for a picture)");
+    }
     s->window = SDL_CreateWindow(title, SDL_WINDOWPOS_CENTERED, SDL_WINDOWPOS_CENTERED, w, h,
                                  SDL_WINDOW_RESIZABLE | SDL_WINDOW_ALLOW_HIGHDPI);
     if (!s->window)
