@@ -223,7 +223,9 @@ void window_command(const struct window *w, char *text, size_t size)
     if (now.step && n > 0 && (size_t)n < size)
         n += snprintf(text + n, size - (size_t)n, " --step %" PRIu64, now.step);
     if (view_alone(&w->view) < PANES && n > 0 && (size_t)n < size)
-        snprintf(text + n, size - (size_t)n, " --pane %s", pane_name[w->view.pointed]);
+        n += snprintf(text + n, size - (size_t)n, " --pane %s", pane_name[w->view.pointed]);
+    if (w->view.lang != LANG_EN && n > 0 && (size_t)n < size)
+        snprintf(text + n, size - (size_t)n, " --lang %s", lang_name[w->view.lang]);
 }
 
 /* ---- time ---- */
