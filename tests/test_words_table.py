@@ -25,7 +25,7 @@ fault · malloc · tlb_miss level=2 · addr=0x… · free<100 · pid=2
 ! #PF %s%s%s cr2 %s|KERNEL · pid %u|KERNEL|BYTES|INVLPG|PAGE WALK|HEAP · %s|0123456789abcdef
 max %s|malloc(%lu)| dirty| supervisor|P: present|PWT: write-through|G: global|PDPTE|PML4E|PML5E
 dark|light|contrast|step|op|memwalk|memwalk · start|memwalk · %s · op %lu.%lu
-%s --op %lu| --step %lu| --pane %s|memwalk-%lu.%lu.png|lesson-promise.json|lesson-belady-4.json
+%s --op %lu| --step %lu| --pane %s| --lang %s|memwalk-%lu.%lu.png|lesson-promise.json|lesson-belady-4.json
 lesson-stale-tlb.json|.json|schema|lesson-|nothing can be opened from here"""
 SAME = SAME.replace("\n", "|").split("|")
 # Actions are called by these names on the command line of the window.

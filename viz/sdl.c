@@ -50,7 +50,8 @@ enum err sdl_open_picture(struct sdl **sdl, int w, int h, struct error *error)
     return s->renderer ? ERR_NONE : fail(sdl, error, "no picture in memory");
 }
 
-/* Where there is no screen SDL takes a driver that shows nothing. Only who asks for that wants it. */
+/* Where there is no screen SDL takes a driver that shows nothing. Only who asks for that wants it.
+ */
 static bool nobody_sees(void)
 {
     const char *driver = SDL_GetCurrentVideoDriver();
