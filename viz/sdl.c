@@ -235,8 +235,9 @@ static int special_key(SDL_Keycode key)
     }
 }
 
-static struct input key_input(const SDL_KeyboardEvent *e)
+static struct input key_input(struct sdl *s, const SDL_KeyboardEvent *e)
 {
+    s->key_mods = e->keysym.mod;
     struct input in = {.kind = INPUT_KEY, .key = special_key(e->keysym.sym)};
     in.mods =
         (e->keysym.mod & KMOD_CTRL ? MOD_CTRL : 0) | (e->keysym.mod & KMOD_SHIFT ? MOD_SHIFT : 0);
@@ -247,11 +248,12 @@ static struct input key_input(const SDL_KeyboardEvent *e)
     return in;
 }
 
-static struct input text_input(const SDL_TextInputEvent *e)
+/* The text of a key comes after the key. What is held now may belong to a later one. */
+static struct input text_input(const struct sdl *s, const SDL_TextInputEvent *e)
 {
     unsigned char c = (unsigned char)e->text[0];
     struct input in = {.kind = c < 128 ? INPUT_KEY : INPUT_NONE, .key = c};
-    if (SDL_GetModState() & KMOD_CTRL)
+    if (s->key_mods & KMOD_CTRL)
         in.kind = INPUT_NONE; /* came as a key already */
     if (c >= 'A' && c <= 'Z') {
         in.key = c - 'A' + 'a';
@@ -297,9 +299,9 @@ static struct input translate(struct sdl *s, const SDL_Event *e)
     case SDL_QUIT:
         return (struct input){.kind = INPUT_QUIT};
     case SDL_KEYDOWN:
-        return key_input(&e->key);
+        return key_input(s, &e->key);
     case SDL_TEXTINPUT:
-        return text_input(&e->text);
+        return text_input(s, &e->text);
     case SDL_MOUSEMOTION:
         return mouse_input(s, INPUT_MOVE, e->motion.x, e->motion.y);
     case SDL_MOUSEBUTTONDOWN:

@@ -63,7 +63,8 @@ struct sdl {
     size_t plots; /* made so far */
     struct metrics metrics;
     enum theme theme;
-    char *dropped; /* the last file; SDL's to free */
+    unsigned key_mods; /* SDL_Keymod of the last key that was pressed */
+    char *dropped;     /* the last file; SDL's to free */
 };
 
 /* ---- sdl_font.c ---- */

@@ -228,7 +228,7 @@ static void on_move(struct window *w, const struct input *in)
         w->changed = true;
         return;
     }
-    if (v->menu)
+    if (v->menu || (in->x == v->hover_x && in->y == v->hover_y)) /* it only lies there */
         return;
     const struct item *item = scene_hit(&w->scene, in->x, in->y);
     struct thing thing = item ? item->thing : (struct thing){0};
