@@ -12,21 +12,27 @@ static const struct {
     enum colour colour;
 } plot_table[PLOTS] = {{"↻ dTLB misses", C_MISS}, {"RSS", C_HIT}, {"heap in use", C_WRITE}};
 
-/* Height of a plot at a bucket, 0 … 1. */
-static double value_at(const struct survey *s, enum plot plot, size_t i)
+/* Frames of the program at its largest; at least 1. */
+static uint64_t most_resident(const struct survey *s)
+{
+    uint64_t most = 1;
+    for (size_t i = 0; i < s->buckets; i++)
+        most = max_u64(most, s->bucket[i].resident);
+    return most;
+}
+
+/* Height of a plot at a bucket, 0 … 1; most: of most_resident. */
+static double value_at(const struct survey *s, enum plot plot, size_t i, uint64_t most)
 {
     static const struct survey_bucket zero;
     const struct survey_bucket *b = &s->bucket[i];
     const struct survey_bucket *a = i ? b - 1 : &zero;
-    uint64_t most = 1;
     switch (plot) {
     case PLOT_MISSES:
         if (b->accesses == a->accesses)
             return 0;
         return (double)(b->l1_misses - a->l1_misses) / (double)(b->accesses - a->accesses);
     case PLOT_RSS:
-        for (size_t k = 0; k < s->buckets; k++)
-            most = max_u64(most, s->bucket[k].resident);
         return (double)b->resident / (double)most;
     default:
         return b->held ? (double)min_u64(b->requested, b->held) / (double)b->held : 0;
@@ -50,9 +56,10 @@ static void draw_plot(struct paint *p, struct rect r, enum plot plot)
         n = (size_t)(r.w > 1 ? r.w : 1);
     if (!n || r.h < 3)
         return;
+    uint64_t most = most_resident(s);
     for (size_t i = 0; i < n; i++) {
         size_t bucket = i * s->buckets / n;
-        double v = value_at(s, plot, bucket);
+        double v = value_at(s, plot, bucket, most);
         point[i].x = x_of(p, r, (double)((bucket + 1) * s->per_bucket));
         point[i].y = r.y + r.h - 2 - (int)(v * (r.h - 4));
     }
