@@ -125,12 +125,15 @@ mkdir "$tmp/shots"
 program=$(realpath "$memwalk")
 (cd "$tmp/shots" && exec "$program" view "$tmp/t.jsonl" --size 1280x800 --still --narrate >"$tmp/said") &
 window=$!
-id=
-for _ in $(seq 100); do
-    id=$(xdotool search --onlyvisible --name 'memwalk' 2>/dev/null | head -1)
-    [ -n "$id" ] && break
-    sleep 0.1
-done
+find_window() { # sets id, when the window is there
+    id=
+    for _ in $(seq 100); do
+        id=$(xdotool search --onlyvisible --name 'memwalk' 2>/dev/null | head -1)
+        [ -n "$id" ] && break
+        sleep 0.1
+    done
+}
+find_window
 check window-opens test -n "$id"
 [ -n "$id" ] || exit 0
 xdotool windowfocus "$id" 2>/dev/null
@@ -264,12 +267,7 @@ remembers() { grep -q "\"$1\"" "$tmp/state/memwalk/window.json"; }
 check remembers-the-trace remembers "$(realpath "$tmp/t.jsonl")"
 (exec "$program" view --size 1280x800 --still --narrate >"$tmp/said" 2>"$tmp/err") &
 window=$!
-id=
-for _ in $(seq 100); do
-    id=$(xdotool search --onlyvisible --name 'memwalk' 2>/dev/null | head -1)
-    [ -n "$id" ] && break
-    sleep 0.1
-done
+find_window
 xdotool windowfocus "$id" 2>/dev/null
 check start-screen reaches "start"
 key 1; check card-opens reaches "promise"

@@ -75,6 +75,14 @@ static void type(struct window *w, const char *text)
     press(w, KEY_RETURN, 0);
 }
 
+/* After the third op of the lesson: a heap, and an access whose tables are there. */
+static void open_third_op(struct window *w)
+{
+    open_window(w, "traces/lesson-anatomy-of-a-malloc.json");
+    press(w, 'g', 0);
+    type(w, "3");
+}
+
 static void expect_op(const struct window *w, uint64_t op)
 {
     ck_assert_uint_eq(w->view.now.op, op);
@@ -217,9 +225,7 @@ END_TEST
 START_TEST(pointers_are_followed_down_to_the_bytes)
 {
     struct window w;
-    open_window(&w, "traces/lesson-anatomy-of-a-malloc.json");
-    press(&w, 'g', 0);
-    type(&w, "3");
+    open_third_op(&w);
     const struct model *m = travel_model(&w.travel);
     const struct model_cpu *cpu = &m->cpu[m->cpu_now];
     pa_t pa = 0;
@@ -256,9 +262,7 @@ END_TEST
 START_TEST(the_address_space_opens_down_to_one_bit)
 {
     struct window w;
-    open_window(&w, "traces/lesson-anatomy-of-a-malloc.json");
-    press(&w, 'g', 0);
-    type(&w, "3");
+    open_third_op(&w);
     const struct model *m = travel_model(&w.travel);
     va_t va = m->cpu[m->cpu_now].access.va;
     press(&w, 'v', 0);
@@ -286,9 +290,7 @@ END_TEST
 START_TEST(things_are_selected_by_key)
 {
     struct window w;
-    open_window(&w, "traces/lesson-anatomy-of-a-malloc.json");
-    press(&w, 'g', 0);
-    type(&w, "3");
+    open_third_op(&w);
     window_draw(&w);
     while (w.view.pointed != PANE_FRAMES)
         press(&w, KEY_TAB, 0);

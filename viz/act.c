@@ -50,11 +50,6 @@ static void trail(struct window *w, int direction, unsigned kinds)
     window_moved(w, direction > 0);
 }
 
-static bool same(struct moment x, struct moment y)
-{
-    return x.op == y.op && x.step == y.step;
-}
-
 /* Takes the bookmark of this moment away, or puts one, in order. */
 static void bookmark(struct view *v)
 {
@@ -63,7 +58,7 @@ static void bookmark(struct view *v)
         i++;
     struct moment *at = v->bookmark + i;
     size_t behind = v->bookmarks - i;
-    if (behind && same(*at, v->now)) {
+    if (behind && moment_same(*at, v->now)) {
         memmove(at, at + 1, (behind - 1) * sizeof(*at));
         v->bookmarks--;
     } else if (v->bookmarks < BOOKMARKS) {

@@ -50,11 +50,6 @@ enum err viz_svg(const struct viz_options *o, const char *path, struct error *er
 
 /* ---- searching ---- */
 
-static unsigned match(void *ctx, const struct event *e, uint64_t op)
-{
-    return query_matches(ctx, e, op);
-}
-
 enum err viz_find(const struct viz_run *run, const char *text, struct moment *found,
                   struct error *error)
 {
@@ -62,7 +57,7 @@ enum err viz_find(const struct viz_run *run, const char *text, struct moment *fo
     struct hits *hits;
     enum err err = query_parse(&query, text, error);
     if (!err)
-        err = hits_open(&hits, run->config, run->trace, match, &query, error);
+        err = hits_open(&hits, run->config, run->trace, hits_query, &query, error);
     if (err)
         return err;
     if (!hits_find(hits, (struct moment){0, 0}, 1, 1, UINT64_MAX, found))

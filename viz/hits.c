@@ -5,6 +5,11 @@
 
 #include <stdlib.h>
 
+unsigned hits_query(void *ctx, const struct event *e, uint64_t op)
+{
+    return query_matches(ctx, e, op);
+}
+
 static void note(struct hits *h, struct moment at, unsigned kind)
 {
     if (h->count == h->room) {

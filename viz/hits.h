@@ -6,12 +6,16 @@
 #ifndef MEMWALK_VIZ_HITS_H
 #define MEMWALK_VIZ_HITS_H
 
+#include "sim/query.h"
 #include "sim/sim.h"
 
 #define HITS_MOST 1000000u
 
 /* What an event is to the search, any bits; 0: nothing. op: the one in progress. */
 typedef unsigned hits_match(void *ctx, const struct event *, uint64_t op);
+
+/* The search for a query: ctx is its struct query. */
+hits_match hits_query;
 
 struct hits {
     hits_match *match;

@@ -137,7 +137,7 @@ void pair_follow(struct pair *p, const struct view *v)
     o->speed = v->speed;
     o->grain = v->grain;
     struct moment to = partner(p, v);
-    if (again || to.op != o->now.op || to.step != o->now.step)
+    if (again || !moment_same(to, o->now))
         travel_to(&p->travel, to);
 }
 

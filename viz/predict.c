@@ -91,7 +91,7 @@ bool predict_ask(struct view *v)
 {
     if (!v->predicting || v->grain != GRAIN_STEP)
         return false;
-    if (!v->question.choices && (v->answered.op != v->now.op || v->answered.step != v->now.step))
+    if (!v->question.choices && !moment_same(v->answered, v->now))
         v->question = question_at(v);
     return v->question.choices > 0;
 }

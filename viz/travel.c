@@ -281,11 +281,6 @@ bool travel_trail(struct travel *t, int direction, unsigned kinds)
     return true;
 }
 
-static unsigned match_query(void *ctx, const struct event *e, uint64_t op)
-{
-    return query_matches(ctx, e, op);
-}
-
 bool travel_search(struct travel *t, int direction)
 {
     const struct view *v = t->view;
@@ -296,7 +291,7 @@ bool travel_search(struct travel *t, int direction)
     if (!t->search || strcmp(t->query.text, v->query.text) != 0) {
         hits_close(t->search);
         t->query = v->query;
-        if (hits_open(&t->search, v->config, v->trace, match_query, &t->query, &error)) {
+        if (hits_open(&t->search, v->config, v->trace, hits_query, &t->query, &error)) {
             complain(t, &error);
             return false;
         }

@@ -30,6 +30,11 @@ static inline bool moment_before(struct moment x, struct moment y)
     return x.op < y.op || (x.op == y.op && x.step < y.step);
 }
 
+static inline bool moment_same(struct moment x, struct moment y)
+{
+    return x.op == y.op && x.step == y.step;
+}
+
 struct browse {     /* a close look: browse.h */
     va_t space;     /* first address of the place that the pane of the address space shows */
     unsigned depth; /* 0: all of it */

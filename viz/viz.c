@@ -419,9 +419,8 @@ enum err viz_window(const struct viz_options *o, struct error *error)
     err = window_open(&w, o, error);
     if (!err) {
         recall(&w, o);
-        if (w.open)
-            state_opened(&w.state, w.run.path);
         if (w.open) {
+            state_opened(&w.state, w.run.path);
             travel_to(&w.travel, o->at);
             window_begin(&w);
         }

@@ -175,7 +175,7 @@ static void draw_title(struct window *w)
         w->titled = (struct moment){UINT64_MAX, 0};
         return;
     }
-    if (now.op == w->titled.op && now.step == w->titled.step)
+    if (moment_same(now, w->titled))
         return;
     snprintf(title, sizeof(title), "memwalk · %s · op %" PRIu64 ".%" PRIu64, w->view.name, now.op,
              now.step);
