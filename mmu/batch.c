@@ -479,6 +479,8 @@ static INLINE struct batch touch_lru(struct mmu *m, const va_t *va, size_t n, en
     size_t i = 0;
     while (i < n) {
         va_t at = va[i];
+        if (UNLIKELY(!key_tells(at)))
+            break;
         uint64_t key = key_make(at, SIZE_4K, l.space);
         uint32_t set = set_of(&l.t1, key, shape.pow2);
         size_t slot = (size_t)set * shape.stride1;

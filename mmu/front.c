@@ -212,6 +212,8 @@ static void take_note(struct mmu *m, vpn_t vpn, const struct found *f, uint8_t *
 
 bool front_access(struct mmu *m, va_t va, uint8_t *buf, size_t n, enum access how)
 {
+    if (!key_tells(va))
+        return false;
     struct found f = look(m, va, how);
     if (!f.tlb)
         return false;

@@ -88,6 +88,12 @@ static inline uint64_t key_make(va_t va, enum size_code size, uint64_t space)
     return kept >> size_shift(size) << KEY_SIZE_BITS | (uint64_t)size | space;
 }
 
+/* Does a key tell the whole address? Not where the bits above those that it keeps are no copies. */
+static inline bool key_tells(va_t va)
+{
+    return !((va + ((va_t)1 << (VA_BITS_KEPT - 1))) >> VA_BITS_KEPT);
+}
+
 static inline enum size_code key_size(uint64_t key)
 {
     return (enum size_code)(key & (((uint64_t)1 << KEY_SIZE_BITS) - 1));

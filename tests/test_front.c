@@ -212,7 +212,8 @@ static va_t random_va(struct rng *rng)
     case 2:
         return BASE + 16 * MIB + rng_below(rng, MIB); /* not mapped */
     case 3:
-        return UINT64_C(0x0123456789abcdef); /* not canonical */
+        /* Not canonical, and in all other bits like a page that was just hit. */
+        return favourite(rng) ^ (va_t)1 << (48 + rng_below(rng, 16));
     case 4:
     case 5:
     case 6:
