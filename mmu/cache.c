@@ -89,9 +89,9 @@ static uint32_t find(const struct cache *l, uint32_t set, uint64_t number)
     size_t slot = (size_t)set * l->stride;
     uint16_t wanted = short_of(number);
     for (uint32_t at = 0; at < l->stride; at += TLB_LANES) {
-        uint32_t bits = lanes_equal(l->shorts + slot + at, wanted);
+        uint32_t bits = lanes_twice(l->shorts + slot + at, wanted);
         for (; bits; bits &= bits - 1) {
-            uint32_t way = at + (uint32_t)__builtin_ctz(bits);
+            uint32_t way = at + (uint32_t)__builtin_ctz(bits) / 2;
             uint64_t line = l->line[slot + way];
             if (LIKELY((line & ~(uint64_t)LINE_DIRTY) == (number << LINE_SHIFT | LINE_VALID)))
                 return way;

@@ -7,12 +7,6 @@
 
 #define FIRST_BITS 4u
 
-/* What the keys of a group have in common; never 0, as a key has a size. */
-static uint64_t tag_of(uint64_t key)
-{
-    return key & ~((uint64_t)(GROUP_PAGES - 1) << KEY_SIZE_BITS);
-}
-
 static size_t room_of(const struct classify *c)
 {
     return (size_t)1 << c->bits;
@@ -66,14 +60,15 @@ struct classify *classify_new(struct arena *arena, uint64_t entries, const struc
         return NULL;
     *c = (struct classify){.arena = arena, .bits = FIRST_BITS};
     c->bucket = arena_alloc(arena, room_of(c) * sizeof(c->bucket[0]));
+    c->near = arena_alloc(arena, NEAR_GROUPS * sizeof(c->near[0]));
     c->hint = arena_alloc(arena, (size_t)main->config.sets * main->stride * sizeof(c->hint[0]));
-    return c->bucket && c->hint && held_init(c, (uint32_t)entries) ? c : NULL;
+    return c->bucket && c->near && c->hint && held_init(c, (uint32_t)entries) ? c : NULL;
 }
 
 /* NOTE: when the arena is full, new pages are not remembered and stay cold. */
-struct classify_group *classify_group(struct classify *c, uint64_t key)
+static struct classify_group *group_of(struct classify *c, uint64_t key)
 {
-    uint64_t tag = tag_of(key);
+    uint64_t tag = classify_tag(key);
     struct classify_bucket *b = find(c, tag);
     if (b->tag)
         return b->group;
@@ -91,9 +86,17 @@ struct classify_group *classify_group(struct classify *c, uint64_t key)
     return group;
 }
 
+struct classify_group *classify_group(struct classify *c, uint64_t key)
+{
+    struct classify_group *group = group_of(c, key);
+    if (group)
+        *classify_near(c, key) = (struct classify_bucket){classify_tag(key), group};
+    return group;
+}
+
 enum miss_class classify_miss(const struct classify *c, uint64_t key)
 {
-    const struct classify_bucket *b = find(c, tag_of(key));
+    const struct classify_bucket *b = find(c, classify_tag(key));
     uint32_t page = b->tag ? *classify_page(b->group, key) : PAGE_UNKNOWN;
     if (page < HELD_FIRST)
         return page == PAGE_UNKNOWN ? MISS_COLD : MISS_COHERENCE;
@@ -112,7 +115,7 @@ void classify_use(struct classify *c, uint64_t key)
 /* Its place is free now, and so the oldest. */
 void classify_drop(struct classify *c, uint64_t key)
 {
-    const struct classify_bucket *b = find(c, tag_of(key));
+    const struct classify_bucket *b = find(c, classify_tag(key));
     uint32_t *page = b->tag ? classify_page(b->group, key) : NULL;
     if (!page || *page == PAGE_UNKNOWN)
         return;

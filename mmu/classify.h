@@ -36,6 +36,8 @@ struct classify_bucket {
     struct classify_group *group;
 };
 
+#define NEAR_GROUPS 256u /* remembered beside the table */
+
 struct held {
     uint64_t key;          /* 0: a free place; they are the oldest of the ring */
     uint32_t newer, older; /* neighbours in the ring */
@@ -49,6 +51,7 @@ struct classify {
     bool larger;
     uint32_t bits, count;
     struct classify_bucket *bucket; /* [2^bits], at most half of them used; linear probing */
+    struct classify_bucket *near;   /* [NEAR_GROUPS] found last, by the lowest bits of the tag */
 };
 
 /* NULL: no memory. entries: of the level beside it; main: its array of small pages. */
@@ -65,6 +68,17 @@ struct classify_group *classify_group(struct classify *, uint64_t key);
 static inline bool classify_knows_larger(const struct classify *c)
 {
     return c->larger;
+}
+
+/* What the keys of a group have in common; never 0, as a key has a size. */
+static inline uint64_t classify_tag(uint64_t key)
+{
+    return key & ~((uint64_t)(GROUP_PAGES - 1) << KEY_SIZE_BITS);
+}
+
+static inline struct classify_bucket *classify_near(const struct classify *c, uint64_t key)
+{
+    return &c->near[key >> (KEY_SIZE_BITS + GROUP_BITS) & (NEAR_GROUPS - 1)];
 }
 
 static inline uint32_t *classify_page(struct classify_group *g, uint64_t key)

@@ -276,7 +276,7 @@ size_t front_touch(struct mmu *m, const va_t *va, size_t n, enum access how)
 void front_forget(struct mmu *m)
 {
     front_close(m);
-    m->front.epoch = 0;
+    regions_forget(&m->front.regions);
     for (unsigned i = 0; i < FRONT_FRAMES; i++)
         m->front.frame[i].epoch = 0;
 }

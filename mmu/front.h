@@ -9,43 +9,11 @@
 #define MEMWALK_MMU_FRONT_H
 
 #include "mmu/mmu.h"
+#include "mmu/region.h"
 #include "sim/base/hot.h"
 
-struct classify_group;
-struct tlb_entry;
-
-#define FRONT_REGIONS 256u /* remembered ways down to a page table */
-#define FRONT_FRAMES  64u  /* remembered host pointers to data */
-#define FRONT_NOTES   64u  /* remembered places in the first level */
-
-/* An entry of a paging-structure cache as a walk would fill it, the set that it belongs to, and the
- * way where it was held last. */
-struct front_psc {
-    uint64_t key, data;
-    struct tlb_entry *entry; /* [way]; NULL: no cache of this level */
-    uint16_t *shorts;        /* [way] */
-    uint64_t *state;
-    uint32_t set, way;
-};
-
-/* The way down to the page table of 2 MiB of addresses: where its upper entries stand on the host
- * and what they were. Each batch reads them again and compares, all at once instead of one after
- * the other, so that an entry which the kernel changed is never overlooked. */
-struct front_region {
-    uint64_t number;    /* va / 2 MiB, plus 1; 0: nothing */
-    uint64_t batch;     /* front.batch when they were compared last */
-    const pte_t *table; /* the page table on the host */
-    pte_t keep;         /* bits of a page's entry that go into its translation */
-    pte_t exec;         /* TLB_EXEC unless a level takes that away */
-    struct classify_group *group[TLB_LEVELS]; /* what their classes know of its pages; NULL: ask */
-    /* born of the caches, plus 1, when level 2 was searched last: while it is the same, what does
-     * not stand at psc[0] is not held at all. */
-    uint64_t psc_born;
-    struct front_psc psc[LEVELS_MAX - 1]; /* [0] of level 2 … */
-    pa_t pa[LEVELS_MAX]; /* [0] of the page table, [level - 1] of the entry of that level */
-    const pte_t *at[LEVELS_MAX - 1];
-    pte_t entry[LEVELS_MAX - 1];
-};
+#define FRONT_FRAMES 64u /* remembered host pointers to data */
+#define FRONT_NOTES  64u /* remembered places in the first level */
 
 /* A frame's bytes on the host, good while the epoch of the RAM is the same. */
 struct front_frame {
@@ -68,12 +36,9 @@ struct front {
     struct hot hot; /* the pages that hit last, for whoever runs on this CPU */
     uint64_t born;  /* goes up whenever no note is good any more */
     struct front_note note[FRONT_NOTES];
-    uint64_t batch;       /* number of the last one */
-    uint64_t epoch;       /* of the RAM when the regions were learnt */
-    struct mmu_regs regs; /* the same of the registers */
-    bool plain_lru;       /* a hit of the first level moves one way of a packed order, no more */
-    bool apart;           /* a miss of a small page changes its own set of the first level alone */
-    struct front_region region[FRONT_REGIONS];
+    bool plain_lru; /* a hit of the first level moves one way of a packed order, no more */
+    bool apart;     /* a miss of a small page changes its own set of the first level alone */
+    struct regions regions;
     struct front_frame frame[FRONT_FRAMES];
 };
 

@@ -61,39 +61,6 @@ static uint32_t packed_rank(const uint64_t *set, uint32_t ways, uint32_t way)
     return 0;
 }
 
-/* ---- the same as ages, for up to 32 ways ---- */
-
-static uint32_t ages_words(uint32_t ways)
-{
-    (void)ways;
-    return REPL_AGES / sizeof(uint64_t);
-}
-
-/* The first way is the oldest. */
-static void ages_init(uint64_t *set, uint32_t ways)
-{
-    uint8_t *age = (uint8_t *)set;
-    for (uint32_t way = 0; way < REPL_AGES; way++)
-        age[way] = (uint8_t)(way < ways ? ways - 1 - way : REPL_NO_AGE);
-}
-
-static void ages_use(uint64_t *set, uint32_t ways, uint32_t way)
-{
-    (void)ways;
-    repl_ages_use((uint8_t *)set, way);
-}
-
-static uint32_t ages_victim(uint64_t *set, uint32_t ways, struct rng *rng)
-{
-    (void)rng;
-    return repl_ages_oldest((const uint8_t *)set, ways);
-}
-
-static uint32_t ages_rank(const uint64_t *set, uint32_t ways, uint32_t way)
-{
-    return ways - 1 - ((const uint8_t *)set)[way];
-}
-
 /* ---- the same as a ring, for more ways ---- */
 
 static uint32_t ring_words(uint32_t ways)
@@ -346,11 +313,6 @@ static const struct repl_ops packed_lru = {packed_words,  packed_init, packed_us
 static const struct repl_ops packed_fifo = {packed_words,  packed_init, ignore_hit, packed_use,
                                             packed_victim, packed_rank, false};
 
-static const struct repl_ops ages_lru = {ages_words,  ages_init, ages_use, ages_use,
-                                         ages_victim, ages_rank, false};
-static const struct repl_ops ages_fifo = {ages_words,  ages_init, ignore_hit, ages_use,
-                                          ages_victim, ages_rank, false};
-
 static const struct repl_ops table[REPL_POLICIES] = {
     [REPL_LRU] = {ring_words, ring_init, ring_use, ring_use, ring_victim, ring_rank, false},
     [REPL_FIFO] = {ring_words, ring_init, ignore_hit, ring_use, ring_victim, ring_rank, false},
@@ -364,9 +326,9 @@ static const struct repl_ops table[REPL_POLICIES] = {
 
 const struct repl_ops *repl_for(enum repl_policy policy, uint32_t ways)
 {
-    if (policy == REPL_LRU && ways <= REPL_AGES)
-        return ways <= REPL_PACKED_WAYS ? &packed_lru : &ages_lru;
-    if (policy == REPL_FIFO && ways <= REPL_AGES)
-        return ways <= REPL_PACKED_WAYS ? &packed_fifo : &ages_fifo;
+    if (policy == REPL_LRU && ways <= REPL_PACKED_WAYS)
+        return &packed_lru;
+    if (policy == REPL_FIFO && ways <= REPL_PACKED_WAYS)
+        return &packed_fifo;
     return &table[policy];
 }

@@ -10,10 +10,6 @@
 
 #include "mmu/mmu.h"
 
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
-
 /* An order of up to 16 ways in one word, four bits each: the most recent way in the lowest. */
 #define REPL_PACKED_WAYS 16u
 
@@ -52,50 +48,13 @@ static REPL_INLINE uint32_t repl_oldest(uint64_t order, uint32_t ways)
     return (uint32_t)(order >> (4 * (ways - 1))) & 15;
 }
 
-/* An order of up to 32 ways is the age of each in a byte: 0 for the newest. Bytes of ways that
- * there are not hold an age that no way has. All are compared at once and written as they are read,
- * so the host need not wait for one use to end before it begins the next. */
-#define REPL_AGES   32u
-#define REPL_NO_AGE 127
-
-/* Makes a way the newest: those that were newer grow older by one. */
-static REPL_INLINE void repl_ages_use(uint8_t *age, uint32_t way)
+/* Makes the oldest way of a packed order the newest, and returns it. */
+static REPL_INLINE uint32_t repl_turn(uint64_t *order, uint32_t ways)
 {
-    uint8_t mine = age[way];
-#ifdef __SSE2__
-    /* 16 bytes from REPL_AGES - way on have all their bits set where the way is. */
-    static const uint8_t mark[2 * REPL_AGES] = {[REPL_AGES] = 0xff};
-    __m128i before = _mm_set1_epi8((char)mine);
-    for (unsigned at = 0; at < REPL_AGES; at += 16) {
-        __m128i *part = (__m128i *)(void *)(age + at);
-        __m128i ages = _mm_loadu_si128(part);
-        const void *place = mark + REPL_AGES + at - way;
-        ages = _mm_sub_epi8(ages, _mm_cmplt_epi8(ages, before));
-        _mm_storeu_si128(part, _mm_andnot_si128(_mm_loadu_si128((const __m128i *)place), ages));
-    }
-#else
-    for (unsigned i = 0; i < REPL_AGES; i++)
-        age[i] = (uint8_t)(age[i] + (age[i] < mine));
-    age[way] = 0;
-#endif
-}
-
-static REPL_INLINE uint32_t repl_ages_oldest(const uint8_t *age, uint32_t ways)
-{
-#ifdef __SSE2__
-    __m128i oldest = _mm_set1_epi8((char)(ways - 1));
-    uint32_t bits = 0;
-    for (unsigned at = 0; at < REPL_AGES; at += 16) {
-        __m128i ages = _mm_loadu_si128((const __m128i *)(const void *)(age + at));
-        bits |= (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(ages, oldest)) << at;
-    }
-    return (uint32_t)__builtin_ctz(bits);
-#else
-    uint32_t way = 0;
-    while (age[way] != ways - 1)
-        way++;
-    return way;
-#endif
+    uint32_t last = 4 * (ways - 1);
+    uint64_t way = *order >> last;
+    *order = (*order ^ way << last) << 4 | way;
+    return (uint32_t)way;
 }
 
 /* An order of more ways is a ring of 16-bit numbers: the newest way, then for each way the next
@@ -127,32 +86,33 @@ static REPL_INLINE void repl_ring_use(uint16_t *ring, uint32_t way)
 
 /* ---- LRU by its name, in whatever form so many ways have it ---- */
 
-static REPL_INLINE void repl_lru_use(uint64_t *set, uint32_t ways, uint32_t way)
-{
-    if (ways <= REPL_PACKED_WAYS)
-        *set = repl_front(*set, way);
-    else if (ways <= REPL_AGES)
-        repl_ages_use((uint8_t *)set, way);
-    else
-        repl_ring_use((uint16_t *)(void *)set, way);
-}
-
 static REPL_INLINE uint32_t repl_lru_oldest(const uint64_t *set, uint32_t ways)
 {
     if (ways <= REPL_PACKED_WAYS)
         return repl_oldest(*set, ways);
-    if (ways <= REPL_AGES)
-        return repl_ages_oldest((const uint8_t *)set, ways);
     return repl_ring_oldest((const uint16_t *)(const void *)set);
 }
 
 static REPL_INLINE uint32_t repl_lru_newest(const uint64_t *set, uint32_t ways)
 {
+    return ways <= REPL_PACKED_WAYS ? *set & 15 : *(const uint16_t *)(const void *)set;
+}
+
+static REPL_INLINE void repl_lru_use(uint64_t *set, uint32_t ways, uint32_t way)
+{
     if (ways <= REPL_PACKED_WAYS)
-        return (uint32_t)*set & 15;
-    if (ways <= REPL_AGES)
-        return repl_ages_oldest((const uint8_t *)set, 1);
-    return *(const uint16_t *)(const void *)set;
+        *set = repl_front(*set, way);
+    else
+        repl_ring_use((uint16_t *)(void *)set, way);
+}
+
+/* Makes the oldest way the newest, and returns it. */
+static REPL_INLINE uint32_t repl_lru_turn(uint64_t *set, uint32_t ways)
+{
+    if (ways <= REPL_PACKED_WAYS)
+        return repl_turn(set, ways);
+    uint16_t *ring = (uint16_t *)(void *)set;
+    return ring[0] = (uint16_t)repl_ring_oldest(ring);
 }
 
 #endif

@@ -160,33 +160,33 @@ static inline bool entry_serves(const struct tlb_entry *e, uint64_t key)
     return !differs || (!(differs & ~KEY_PCID) && e->data & TLB_GLOBAL);
 }
 
-/* Bit i: tag[i] == wanted, for eight lanes. */
-static inline uint32_t lanes_equal(const uint16_t *tag, uint16_t wanted)
+/* Bits 2 i and 2 i + 1: tag[i] == wanted, for eight lanes. */
+static inline uint32_t lanes_twice(const uint16_t *tag, uint16_t wanted)
 {
 #ifdef __SSE2__
     __m128i equal = _mm_cmpeq_epi16(_mm_loadu_si128((const __m128i *)(const void *)tag),
                                     _mm_set1_epi16((short)wanted));
-    return (uint32_t)_mm_movemask_epi8(_mm_packs_epi16(equal, _mm_setzero_si128()));
+    return (uint32_t)_mm_movemask_epi8(equal);
 #else
     uint32_t bits = 0;
     for (unsigned i = 0; i < TLB_LANES; i++)
-        bits |= (uint32_t)(tag[i] == wanted) << i;
+        bits |= (tag[i] == wanted ? 3u : 0) << 2 * i;
     return bits;
 #endif
 }
 
-/* The lowest way that serves key, or TLB_NONE. Up to 32 ways are compared before any is looked at:
+/* The lowest way that serves key, or TLB_NONE. Up to 16 ways are compared before any is looked at:
  * which of them it is cannot be predicted. */
 static inline int tlb_find(const struct tlb *t, uint32_t set, uint64_t key)
 {
     size_t slot = (size_t)set * t->stride;
     uint16_t wanted = key_short(key);
-    for (uint32_t from = 0; from < t->stride; from += 32) {
-        uint32_t bits = 0, lanes = t->stride - from < 32 ? t->stride - from : 32;
+    for (uint32_t from = 0; from < t->stride; from += 16) {
+        uint32_t bits = 0, lanes = t->stride - from < 16 ? t->stride - from : 16;
         for (uint32_t at = 0; at < lanes; at += TLB_LANES)
-            bits |= lanes_equal(t->shorts + slot + from + at, wanted) << at;
+            bits |= lanes_twice(t->shorts + slot + from + at, wanted) << 2 * at;
         for (; bits; bits &= bits - 1) {
-            uint32_t way = from + (uint32_t)__builtin_ctz(bits);
+            uint32_t way = from + (uint32_t)__builtin_ctz(bits) / 2;
             if (entry_serves(&t->entry[slot + way], key))
                 return (int)way;
         }
