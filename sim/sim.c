@@ -380,7 +380,7 @@ uint64_t sim_machine_bytes(const struct sim *s)
 
 uint64_t sim_history_bytes(const struct sim *s)
 {
-    return history_bytes(&s->history, s->ram);
+    return snapshots_bytes(s->arena, s->ram);
 }
 
 size_t sim_failures(const struct sim *s)

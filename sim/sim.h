@@ -34,7 +34,7 @@ struct sim_sink {
 
 #define SIM_OBSERVERS 4
 
-#define SIM_HISTORY_BYTES (128 * MIB)
+#define SIM_HISTORY_BYTES (256 * MIB)
 
 struct sim_options {
     const struct config *config;

@@ -33,12 +33,9 @@ void snapshot_drop(struct snapshot *s, struct ram *ram)
     memset(s, 0, sizeof(*s));
 }
 
-uint64_t history_bytes(const struct history *h, const struct ram *ram)
+uint64_t snapshots_bytes(const struct arena *arena, const struct ram *ram)
 {
-    uint64_t sum = ram_snapshots_bytes(ram);
-    for (size_t i = 0; i < h->count; i++)
-        sum += arena_snapshot_bytes(h->at[i].arena);
-    return sum;
+    return arena_snapshots_bytes(arena) + ram_snapshots_bytes(ram);
 }
 
 /* Drops the one, never the boot nor the newest, whose neighbours are nearest to each other. */
@@ -72,7 +69,7 @@ void history_offer(struct history *h, uint64_t op, uint64_t work, struct arena *
         return;
     s->work = work;
     h->count++;
-    while (h->count > 2 && (h->count == SNAPSHOTS_MAX || history_bytes(h, ram) > h->bytes))
+    while (h->count > 2 && (h->count == SNAPSHOTS_MAX || snapshots_bytes(arena, ram) > h->bytes))
         thin_out(h, ram);
 }
 

@@ -41,7 +41,7 @@ void history_offer(struct history *, uint64_t op, uint64_t work, struct arena *,
 /* The last one at or before op; NULL: none. */
 const struct snapshot *history_before(const struct history *, uint64_t op);
 /* Host bytes that the snapshots hold. */
-uint64_t history_bytes(const struct history *, const struct ram *);
+uint64_t snapshots_bytes(const struct arena *, const struct ram *);
 void history_clear(struct history *, struct ram *);
 
 #endif

@@ -36,6 +36,7 @@ struct arena {
     uint64_t held;
     uint64_t limit;
     uint64_t fail_in; /* 0: off */
+    uint64_t saved;   /* bytes of all snapshots */
 };
 
 struct piece {
@@ -44,6 +45,8 @@ struct piece {
 };
 
 struct arena_snapshot {
+    struct arena *arena;
+    uint64_t room; /* for pieces */
     uint64_t pieces;
     struct piece *piece[];
 };
@@ -193,7 +196,12 @@ static uint64_t pieces_in_use(const struct arena *a, uint64_t i)
     return align_up(bytes, PIECE) / PIECE;
 }
 
-static struct piece *piece_take(const struct piece *old, const uint8_t *bytes)
+static uint64_t list_bytes(const struct arena_snapshot *s)
+{
+    return sizeof(*s) + s->room * sizeof(s->piece[0]);
+}
+
+static struct piece *piece_take(struct arena *a, const struct piece *old, const uint8_t *bytes)
 {
     if (old && memcmp(old->bytes, bytes, PIECE) == 0) {
         struct piece *shared = (struct piece *)(uintptr_t)old;
@@ -203,6 +211,7 @@ static struct piece *piece_take(const struct piece *old, const uint8_t *bytes)
     struct piece *fresh = malloc(sizeof(*fresh));
     if (!fresh)
         return NULL;
+    a->saved += sizeof(*fresh);
     fresh->refs = 1;
     memcpy(fresh->bytes, bytes, PIECE);
     return fresh;
@@ -216,10 +225,13 @@ struct arena_snapshot *arena_save(struct arena *a, const struct arena_snapshot *
     struct arena_snapshot *s = calloc(1, sizeof(*s) + total * sizeof(s->piece[0]));
     if (!s)
         return NULL;
+    s->arena = a;
+    s->room = total;
+    a->saved += list_bytes(s);
     for (uint64_t i = 0; i <= head_of(a)->chunk; i++) {
         for (uint64_t j = 0; j < pieces_in_use(a, i); j++) {
             struct piece *old = base && s->pieces < base->pieces ? base->piece[s->pieces] : NULL;
-            struct piece *p = piece_take(old, a->chunks[i].bytes + j * PIECE);
+            struct piece *p = piece_take(a, old, a->chunks[i].bytes + j * PIECE);
             if (!p) {
                 arena_snapshot_free(s);
                 return NULL;
@@ -248,16 +260,17 @@ void arena_snapshot_free(struct arena_snapshot *s)
 {
     if (!s)
         return;
-    for (uint64_t i = 0; i < s->pieces; i++)
-        if (--s->piece[i]->refs == 0)
-            free(s->piece[i]);
+    for (uint64_t i = 0; i < s->pieces; i++) {
+        if (--s->piece[i]->refs)
+            continue;
+        s->arena->saved -= sizeof(struct piece);
+        free(s->piece[i]);
+    }
+    s->arena->saved -= list_bytes(s);
     free(s);
 }
 
-uint64_t arena_snapshot_bytes(const struct arena_snapshot *s)
+uint64_t arena_snapshots_bytes(const struct arena *a)
 {
-    uint64_t bytes = sizeof(*s) + s->pieces * sizeof(s->piece[0]);
-    for (uint64_t i = 0; i < s->pieces; i++)
-        bytes += sizeof(struct piece) / s->piece[i]->refs;
-    return bytes;
+    return a->saved;
 }

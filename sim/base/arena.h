@@ -38,12 +38,13 @@ void arena_fail_at(struct arena *, uint64_t n);
 uint64_t arena_used(const struct arena *);
 uint64_t arena_held(const struct arena *);
 
-/* A picture of the arena as it is now, sharing pieces with base (may be NULL). NULL: no memory. */
+/* A picture of the arena as it is now, sharing pieces with base (may be NULL); it must be freed
+ * before the arena. NULL: no memory. */
 struct arena_snapshot *arena_save(struct arena *, const struct arena_snapshot *base);
 /* Puts every byte back, to the same addresses. Always succeeds. */
 void arena_restore(struct arena *, const struct arena_snapshot *);
 void arena_snapshot_free(struct arena_snapshot *);
-/* Host bytes that this snapshot holds: a piece shared by n snapshots counts one n-th in each. */
-uint64_t arena_snapshot_bytes(const struct arena_snapshot *);
+/* Host bytes that all snapshots of the arena hold together. */
+uint64_t arena_snapshots_bytes(const struct arena *);
 
 #endif

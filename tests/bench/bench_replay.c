@@ -6,6 +6,7 @@
 #include "sim/inspect.h"
 #include "sim/log.h"
 #include "tests/bench/bench.h"
+#include "tests/bench/longer.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -27,14 +28,6 @@ static double print_spread(const char *what, double *sample, size_t n, const cha
 }
 
 /* ---- the host's own malloc, doing the same ops ---- */
-
-static size_t largest_id(const struct trace *t)
-{
-    uint64_t id = 0;
-    for (size_t i = 0; i < t->count; i++)
-        id = max_u64(id, t->op[i].id);
-    return id;
-}
 
 static void native_op(const struct op *op, void **block)
 {
@@ -198,26 +191,9 @@ static void bench_reading(const struct trace *t)
 
 /* ---- seeking ---- */
 
-/* The trace again and again until it has enough ops, with fresh ids each time. */
-static struct trace repeat(const struct trace *t, size_t count)
-{
-    struct trace r = *t;
-    uint64_t ids = largest_id(t);
-    r.op = malloc(count * sizeof(struct op));
-    r.count = count;
-    if (!r.op || !t->count)
-        exit(2);
-    for (size_t i = 0; i < count; i++) {
-        r.op[i] = t->op[i % t->count];
-        if (r.op[i].id)
-            r.op[i].id += i / t->count * ids;
-    }
-    return r;
-}
-
 static void bench_seeking(const struct trace *t)
 {
-    struct trace longer = repeat(t, LONG_TRACE);
+    struct trace longer = longer_trace(t, LONG_TRACE);
     struct config c;
     struct error e = {0};
     struct sim *s;
@@ -242,7 +218,7 @@ static void bench_seeking(const struct trace *t)
     print_spread("random seek in 1 M ops (goal: 50)", ms, SEEKS, "ms");
     double machine = (double)sim_machine_bytes(s);
     printf("%-46s %10.2f %32s\n", "machine's own memory", machine / 1e6, "MB");
-    printf("%-46s %10.2f %32s\n", "snapshots (goal: 134, or twice that)",
+    printf("%-46s %10.2f %32s\n", "snapshots (goal: 268, or twice that)",
            (double)sim_history_bytes(s) / 1e6, "MB");
     printf("%-46s %10.2f %32s\n", "memory per million ops held",
            (double)(LONG_TRACE * sizeof(struct op)) / 1e6, "MB");

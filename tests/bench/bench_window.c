@@ -1,9 +1,10 @@
 /* bench_window.c: how long a picture of the window takes: making its scene and drawing it by the
- * software renderer, at 1600 × 900, in motion, over the steps of three ops of a run; and how long
- * it takes from the start to the first picture; all of it processor time. Usage: bench_window
- * [TRACE]; the default is a shipped recording.
+ * software renderer, at 1600 × 900, in motion, over the steps of three ops of a run; how long it
+ * takes from the start to the first picture; and from one moment of a long run to another. All of
+ * it is processor time. Usage: bench_window [TRACE]; the default is a shipped recording.
  */
 #include "tests/bench/bench.h"
+#include "tests/bench/longer.h"
 #include "viz/window.h"
 
 #include <stdio.h>
@@ -12,6 +13,8 @@
 
 #define PICTURES 300u
 #define STARTS   5u
+#define SEEKS    100u
+#define LONG_RUN 1000000u
 
 static void print_percentiles(const char *what, double *ms, const char *goal)
 {
@@ -74,6 +77,33 @@ static void bench_pictures(const struct viz_options *o, uint64_t op, const char 
     window_close(&w);
 }
 
+/* With the window's model, and the kinds of the op's events learnt, as a click on the timeline does
+ * it; once the run was gone through to its end. */
+static void bench_seeks(const struct viz_options *o)
+{
+    static double ms[SEEKS];
+    struct trace longer = longer_trace(o->run.trace, LONG_RUN);
+    struct viz_options far = *o;
+    struct window w = {0};
+    struct rng rng = {42};
+    far.run.trace = &longer;
+    open_picture(&w, &far);
+    double start = processor_seconds();
+    travel_to(&w.travel, (struct moment){LONG_RUN, 0});
+    printf("%-44s %8.2f %19s\n", "1 M ops with history and model, to the end",
+           processor_seconds() - start, "s");
+    for (unsigned i = 0; i < SEEKS; i++) {
+        start = 1e3 * processor_seconds();
+        travel_to(&w.travel, (struct moment){1 + rng_below(&rng, LONG_RUN), 3});
+        ms[i] = 1e3 * processor_seconds() - start;
+    }
+    sort_samples(ms, SEEKS);
+    printf("%-44s %8.2f %8.2f %8.2f  ms (goal for any: 50); min 50th max of %u\n",
+           "to a random moment of 1 M ops", ms[0], ms[SEEKS / 2], ms[SEEKS - 1], SEEKS);
+    window_close(&w);
+    free(longer.op);
+}
+
 int main(int argc, char **argv)
 {
     const char *path = argc > 1 ? argv[1] : "traces/sqlite3.jsonl.zst";
@@ -95,6 +125,7 @@ int main(int argc, char **argv)
     bench_pictures(&o, 1, "first op");
     bench_pictures(&o, t->count / 2, "middle of the run");
     bench_pictures(&o, t->count, "end of the run");
+    bench_seeks(&o);
     trace_free(t);
     return 0;
 }
