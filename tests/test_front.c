@@ -1,6 +1,7 @@
 /* test_front.c: the fast path changes no figure: machines that differ only in how they are run
  * (front cache on or off, batches or single accesses, the short way, listened to or not) stay equal
  * in every counter, TLB line, cache of tables, fault and byte of RAM, whatever happens to them. */
+#include "mmu/repl.h"
 #include "tests/test.h"
 #include "tests/world.h"
 
@@ -9,7 +10,8 @@
 #define MACHINES  5u
 #define SWITCHED  4u /* is listened to now and then */
 #define RAM_BYTES (8 * MIB)
-#define SMALL     160u /* twice so many pages of 4 KiB, in four tables */
+#define SMALL     160u /* twice so many pages of 4 KiB … */
+#define TABLES    24u  /* … in so many tables, three of them from BASE on, the others from FAR */
 #define BASE      UINT64_C(0x7ffff0000000)
 #define FAR       (BASE - GIB) /* the fast path remembers it in the same place as BASE */
 #define LARGE     (BASE + 8 * MIB)
@@ -36,7 +38,31 @@ static bool larger_pages;
 
 static va_t small_va(uint32_t i)
 {
-    return (i % 4 == 3 ? FAR : BASE + i % 4 * 2 * MIB) + i / 4 * PAGE_SIZE;
+    uint32_t table = i % TABLES;
+    va_t first = table < 3 ? BASE + table * 2 * MIB : FAR + (table - 3) * 2 * MIB;
+    return first + i / TABLES * PAGE_SIZE;
+}
+
+/* Most pages allow everything. The others: executable never, supervisor's, read-only, a shadow
+ * stack, and each with some protection key. */
+static pte_t small_flags(uint32_t i)
+{
+    pte_t flags = i % 9 == 0 ? PTE_G : i % 3 == 0 ? PTE_A : 0;
+    pte_t key = (pte_t)(i % 4) << PTE_PKEY_SHIFT;
+    switch (i % 23) {
+    case 3:
+        return flags | key | PTE_RW | PTE_US | PTE_XD;
+    case 5:
+        return flags | key | PTE_RW;
+    case 8:
+        return flags | key | PTE_US;
+    case 13:
+        return flags | key | PTE_US | PTE_A | PTE_D;
+    case 17:
+        return flags | key | PTE_RW | PTE_US;
+    default:
+        return flags | PTE_RW | PTE_US;
+    }
 }
 
 /* Two address spaces: the same pages on other frames, so that a stale entry would be seen. */
@@ -46,10 +72,8 @@ static void build(struct world *w, pa_t roots[2])
         pfn_t root = w->next++;
         roots[space] = w->root = root << PAGE_SHIFT;
         for (uint32_t i = 0; i < 2 * SMALL; i++)
-            world_map(w, small_va(i), 1, 256 + (i * 5 + space * 77) % 700,
-                      i % 9 == 0   ? PTE_G
-                      : i % 3 == 0 ? PTE_A
-                                   : 0);
+            ram_write64(w->ram, world_entry(w, w->root, small_va(i), 1),
+                        pte_make(256 + (i * 5 + space * 77) % 700, PTE_P | small_flags(i)));
         world_map(w, LARGE, 2, 512, 0);
         world_map(w, HUGE, 3, 0, PTE_G);
     }
@@ -80,6 +104,20 @@ static void random_caches(struct mmu_config *config, struct rng *rng)
     config->cache_inclusive = rng_below(rng, 2);
 }
 
+/* One that batch.c has code of its own for. */
+static void usual_config(struct mmu_config *config, struct rng *rng)
+{
+    config->tlb[TLB_L1D].sets = 1u << rng_below(rng, 3);
+    config->tlb[TLB_L1D].ways = 1 + rng_below(rng, 8);
+    config->tlb[TLB_L2].sets = 1u << rng_below(rng, 4);
+    config->tlb[TLB_L2].ways = 9 + rng_below(rng, 8);
+    config->opt = false;
+    config->prefetch = PREFETCH_OFF;
+    memset(config->cache, 0, sizeof(config->cache));
+    for (unsigned level = 2; level <= LEVELS_MAX && !config->classify; level++)
+        config->psc_entries[level] = 0;
+}
+
 static void group_open(struct group *g, struct rng *rng, unsigned round)
 {
     memset(g, 0, sizeof(*g));
@@ -98,7 +136,11 @@ static void group_open(struct group *g, struct rng *rng, unsigned round)
     for (unsigned level = 2; level <= 4; level++)
         config.psc_entries[level] = rng_below(rng, 2) ? 0 : rng_below(rng, 4);
     if (rng_below(rng, 3) == 0)
+        config.psc_entries[2] = REPL_PACKED_WAYS + 1 + rng_below(rng, 4);
+    if (rng_below(rng, 3) == 0)
         random_caches(&config, rng);
+    if (lru && rng_below(rng, 2))
+        usual_config(&config, rng);
     larger_pages = !lru || rng_below(rng, 3) == 0;
     bool five = rng_below(rng, 4) == 0;
     for (unsigned i = 0; i < MACHINES; i++) {
@@ -377,7 +419,7 @@ static void op_split(struct group *g)
 
 static void op_registers(struct group *g, struct rng *rng)
 {
-    uint32_t what = rng_below(rng, 6);
+    uint32_t what = rng_below(rng, 12), keys = (uint32_t)rng_next(rng) & 0xff;
     for (unsigned i = 0; i < MACHINES; i++) {
         struct mmu_regs *regs = mmu_regs(g->w[i].mmu);
         if (what == 0)
@@ -388,7 +430,22 @@ static void op_registers(struct group *g, struct rng *rng)
             regs->cr4 ^= CR4_SMEP;
         else if (what == 3)
             regs->cr4 ^= CR4_PGE;
-        else
+        else if (what == 4)
+            regs->efer ^= EFER_NXE;
+        else if (what == 5)
+            regs->ac = !regs->ac;
+        else if (what == 6)
+            regs->implicit = !regs->implicit;
+        else if (what == 7)
+            regs->cr4 ^= CR4_PKE;
+        else if (what == 8)
+            regs->cr4 ^= CR4_PKS;
+        else if (what == 9)
+            regs->pkru = regs->pkrs = keys;
+        else if (what == 10 && keys % 4 == 0) {
+            regs->cr4 ^= CR4_CET;
+            regs->shadow = (regs->cr4 & CR4_CET) != 0;
+        } else
             regs->cpl ^= 3;
     }
 }
@@ -466,22 +523,55 @@ START_TEST(all_ways_of_running_give_the_same_machine)
 }
 END_TEST
 
-/* The stream of a benchmark: long, ordinary, so that nearly all of it takes the fast path. */
+/* Accesses to pages with key 1 and 3 are denied. */
+static void forbid_keys(struct group *g)
+{
+    for (unsigned i = 0; i < MACHINES; i++) {
+        struct mmu_regs *regs = mmu_regs(g->w[i].mmu);
+        regs->cr4 |= CR4_PKE | CR4_PKS;
+        regs->pkru = regs->pkrs = 1u << 2 | 1u << 6;
+    }
+}
+
+/* All of them, whatever faults. */
+static void touch_all(struct world *w, const struct way *way, const va_t *va, size_t n,
+                      enum access how)
+{
+    struct mmu_fault fault;
+    for (size_t i = 0; i < n; i++)
+        i += touch(w, way, va + i, n - i, how, &fault);
+}
+
+/* The stream of a benchmark: long, ordinary, so that nearly all of it takes the fast path; then
+ * with other rights, while the levels are still full. */
 START_TEST(long_batches_are_exact)
 {
     static struct group g;
     static va_t va[20000];
     struct rng rng = {12};
-    for (unsigned round = 1; round < 12; round += 2) {
+    for (unsigned round = 1; round < 24; round += 2) {
         group_open(&g, &rng, round);
         for (size_t i = 0; i < ARRAY_LEN(va); i++)
             va[i] = small_va(rng_below(&rng, rng_below(&rng, 3) ? 12 : 2 * SMALL));
         for (unsigned i = 0; i < MACHINES; i++) {
             struct mmu_fault fault;
+            /* Some pages are the supervisor's, some read-only. */
+            mmu_regs(g.w[i].mmu)->cpl = 0;
+            mmu_regs(g.w[i].mmu)->cr0 &= ~CR0_WP;
             ck_assert_uint_eq(touch(&g.w[i], &ways[i], va, ARRAY_LEN(va), ACCESS_WRITE, &fault),
                               ARRAY_LEN(va));
         }
         group_equal(&g, true);
+        for (unsigned more = 0; more < 8; more++) {
+            enum access how = random_how(&rng);
+            if (more)
+                op_registers(&g, &rng);
+            else
+                forbid_keys(&g);
+            for (unsigned i = 0; i < MACHINES; i++)
+                touch_all(&g.w[i], &ways[i], va, 2000, how);
+            group_equal(&g, true);
+        }
         group_close(&g);
     }
 }
@@ -746,8 +836,66 @@ START_TEST(batches_set_a_and_d_wherever_they_are_clear)
 }
 END_TEST
 
+/* ---- walks of batches, through paging-structure caches of many shapes ---- */
+
+/* Entries and ways of level 2, entries of level 3. */
+static const struct psc_case {
+    uint32_t entries, ways, above;
+} psc_cases[] = {{0, 0, 2},  {1, 0, 1},  {3, 0, 2},  {8, 2, 1},  {16, 0, 4},  {17, 0, 1},
+                 {17, 0, 4}, {20, 0, 2}, {24, 0, 3}, {24, 8, 2}, {36, 18, 2}, {32, 0, 0}};
+
+/* The first twenty lie in one GiB, and those of the next are remembered in the same places. */
+static va_t region_va(uint32_t region)
+{
+    return BASE - region / 20 * GIB + region % 20 * 2 * MIB;
+}
+
+static void psc_run(const struct psc_case *c, struct rng *rng)
+{
+    enum { ALL = 48, PAGES = 3 };
+    va_t va[600];
+    struct mmu_fault fault;
+    struct mmu_config config = world_config();
+    config.psc_entries[2] = c->entries;
+    config.psc_ways[2] = c->ways;
+    config.psc_entries[3] = c->above;
+    config.psc_entries[4] = 1;
+    config.classify = true;
+    pair_open(config);
+    for (uint32_t i = 0; i < 2 * ALL * PAGES; i++)
+        world_map(&pair[i % 2], region_va(i / 2 % ALL) + i / 2 / ALL * PAGE_SIZE, 1, 400 + i / 2,
+                  PTE_A);
+    for (unsigned round = 0; round < 30; round++) {
+        uint32_t few = 1 + rng_below(rng, ALL);
+        for (size_t i = 0; i < ARRAY_LEN(va); i++)
+            va[i] = region_va(rng_below(rng, few)) + rng_below(rng, PAGES) * PAGE_SIZE;
+        uint32_t n = 1 + rng_below(rng, ARRAY_LEN(va)), what = rng_below(rng, 12);
+        for (unsigned i = 0; i < 2; i++) {
+            ck_assert_uint_eq(mmu_touch(pair[i].mmu, va, n, ACCESS_READ, &fault), n);
+            if (what == 0)
+                mmu_invlpg(pair[i].mmu, va[0]);
+            else if (what < 4)
+                ck_assert(mmu_access(pair[i].mmu, va[n / 2], NULL, 1, ACCESS_READ, &fault));
+        }
+        ck_assert_mem_eq(mmu_counters(pair[0].mmu), mmu_counters(pair[1].mmu),
+                         sizeof(struct mmu_counters));
+        same_psc(pair[0].mmu, pair[1].mmu);
+    }
+    pair_close();
+}
+
+START_TEST(walks_of_batches_go_through_the_paging_structure_caches)
+{
+    struct rng rng = {13};
+    for (size_t i = 0; i < ARRAY_LEN(psc_cases); i++)
+        psc_run(&psc_cases[i], &rng);
+}
+END_TEST
+
 TEST_MAIN("front", a_larger_page_is_the_last_of_its_own_set,
           all_ways_of_running_give_the_same_machine, long_batches_are_exact,
           a_stale_paging_structure_cache_answers_batches, classes_know_larger_pages_in_batches,
           pieces_become_whole_in_batches, a_snapshot_is_not_written_through_old_pointers,
-          the_short_way_is_closed_when_it_must_be, batches_set_a_and_d_wherever_they_are_clear)
+          the_short_way_is_closed_when_it_must_be,
+          walks_of_batches_go_through_the_paging_structure_caches,
+          batches_set_a_and_d_wherever_they_are_clear)
