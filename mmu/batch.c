@@ -155,9 +155,8 @@ static INLINE void class_prefetch(const struct classify *c, uint64_t key)
 static INLINE void miss_prefetch(const struct mmu *m, const struct loop *l, uint64_t key,
                                  struct shape shape)
 {
-    const struct regions *r = &m->front.regions;
-    const struct region_down *down = &r->down[region_at(key)];
-    if (down->tag == r->batch + region_number(key))
+    const struct region_down *down = region_known(&m->front.regions, key);
+    if (down)
         __builtin_prefetch(&down->table[region_index(key)]);
     if (shape.classes) {
         class_prefetch(m->classify[l->first], key);
@@ -177,74 +176,10 @@ static bool is_crowded(const struct regions *r, uint64_t key, size_t walks)
 static INLINE const struct region_down *way_down(struct mmu *m, uint64_t key, size_t walks)
 {
     const struct regions *r = &m->front.regions;
-    const struct region_down *down = &r->down[region_at(key)];
-    if (LIKELY(down->tag == r->batch + region_number(key)))
+    const struct region_down *down = region_known(r, key);
+    if (LIKELY(down))
         return down;
-    return !is_crowded(r, key, walks) && region_enter(m, key) ? down : NULL;
-}
-
-/* ---- classes of misses ---- */
-
-/* The classes of a level while a loop runs. */
-struct level_classes {
-    struct classify *own;
-    struct classify c; /* a copy, of which .newest is kept up to date */
-    uint64_t by_class[MISS_CLASSES];
-};
-
-static struct level_classes classes_begin(const struct mmu *m, unsigned level)
-{
-    return (struct level_classes){.own = m->classify[level], .c = *m->classify[level]};
-}
-
-/* Misses of capacity are by far the most, so they are what is left. */
-static void classes_end(struct mmu *m, unsigned level, struct level_classes *l, uint64_t misses)
-{
-    uint64_t *sum = m->count.tlb[level].by_class;
-    for (unsigned class = 0; class < MISS_CLASSES; class ++) {
-        if (class == MISS_CAPACITY)
-            continue;
-        sum[class] += l->by_class[class];
-        misses -= l->by_class[class];
-    }
-    sum[MISS_CAPACITY] += misses;
-    l->own->newest = l->c.newest;
-}
-
-/* A page was hit or missed, and is the newest now. */
-static INLINE void class_use(struct level_classes *l, uint64_t key, bool missed)
-{
-    const struct classify_bucket *near = classify_near(&l->c, key);
-    struct classify_group *g = near->group;
-    if (UNLIKELY(near->tag != classify_tag(key))) {
-        g = classify_group(l->own, key);
-        if (!g) {
-            l->by_class[MISS_COLD] += missed;
-            return;
-        }
-    }
-    enum miss_class class = classify_use_page(&l->c, classify_page(g, key), key);
-    if (class != MISS_CAPACITY)
-        l->by_class[class] += missed;
-}
-
-/* The page was missed by the first level, and fills this slot. */
-static INLINE void class_miss(struct level_classes *l, size_t slot, uint64_t key)
-{
-    class_use(l, key, true);
-    l->c.hint[slot] = l->c.newest;
-}
-
-/* The page in this slot of the first level was hit. */
-static INLINE void class_hit(struct level_classes *l, size_t slot, uint64_t key)
-{
-    uint32_t at = l->c.hint[slot];
-    if (LIKELY(l->c.held[at].key == key)) {
-        classify_use_held(&l->c, at);
-        return;
-    }
-    class_use(l, key, false);
-    l->c.hint[slot] = l->c.newest;
+    return !is_crowded(r, key, walks) && region_enter(m, key) ? &r->down[region_at(key)] : NULL;
 }
 
 /* ---- the loop ---- */
@@ -287,11 +222,10 @@ static INLINE struct done touch_lru(struct mmu *m, const struct loop *loop, cons
                                     size_t n, struct shape shape, struct record *rec)
 {
     const struct loop l = *loop;
-    struct level_classes classes;
+    struct classify *c1 = m->classify[l.first];
+    uint64_t *class1 = m->count.tlb[l.first].by_class;
     size_t i = 0, misses = 0, walks = 0, uses = 0;
     bool plain = false;
-    if (shape.classes)
-        classes = classes_begin(m, l.first);
     while (i < n && (!shape.record || (shape.caches ? uses : misses) < RECORD)) {
         va_t at = va[i];
         uint64_t key = key_make(at, SIZE_4K, l.space), data;
@@ -310,7 +244,7 @@ static INLINE struct done touch_lru(struct mmu *m, const struct loop *loop, cons
                 break;
             l.t1.state[set] = repl_front(l.t1.state[set], (uint32_t)way);
             if (shape.classes)
-                class_hit(&classes, slot, l.t1.entry[slot].key);
+                classify_use_slot(c1, slot, l.t1.entry[slot].key);
         } else {
             if (i + AHEAD < n)
                 miss_prefetch(m, &l, key_make(va[i + AHEAD], SIZE_4K, l.space), shape);
@@ -320,8 +254,10 @@ static INLINE struct done touch_lru(struct mmu *m, const struct loop *loop, cons
                 break;
             }
             slot = replace_oldest(&l.t1, set, slot, key, data);
-            if (shape.classes)
-                class_miss(&classes, slot, key);
+            if (shape.classes) {
+                class1[classify_use(c1, key)]++;
+                c1->hint[slot] = c1->newest;
+            }
             if (shape.record) {
                 rec->region[walks] = (uint8_t)region_at(key);
                 rec->miss[misses] = (struct miss){key, walked};
@@ -336,8 +272,6 @@ static INLINE struct done touch_lru(struct mmu *m, const struct loop *loop, cons
         if (shape.caches)
             rec->use[uses++] = (struct use){data & PTE_FRAME, (uint32_t)i, !hit, walked};
     }
-    if (shape.classes)
-        classes_end(m, l.first, &classes, misses);
     rec->uses = (unsigned)uses;
     rec->misses = (unsigned)misses;
     rec->walks = (unsigned)walks;
@@ -479,10 +413,10 @@ static size_t psc_record(struct mmu *m, struct record *rec)
 
 static void classes_record(struct mmu *m, unsigned second, const struct record *rec)
 {
-    struct level_classes classes = classes_begin(m, second);
+    struct classify *c = m->classify[second];
+    uint64_t *by_class = m->count.tlb[second].by_class;
     for (unsigned i = 0; i < rec->misses; i++)
-        class_use(&classes, rec->miss[i].key, rec->miss[i].walked);
-    classes_end(m, second, &classes, rec->walks);
+        by_class[classify_use(c, rec->miss[i].key)] += rec->miss[i].walked;
 }
 
 /* ---- data caches ---- */

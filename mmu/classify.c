@@ -103,15 +103,6 @@ enum miss_class classify_miss(const struct classify *c, uint64_t key)
     return c->held[page].key == key ? MISS_CONFLICT : MISS_CAPACITY;
 }
 
-void classify_use(struct classify *c, uint64_t key)
-{
-    if (c->held[c->newest].key == key)
-        return;
-    struct classify_group *g = classify_group(c, key);
-    if (g)
-        classify_use_page(c, classify_page(g, key), key);
-}
-
 /* Its place is free now, and so the oldest. */
 void classify_drop(struct classify *c, uint64_t key)
 {

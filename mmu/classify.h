@@ -57,8 +57,6 @@ struct classify {
 /* NULL: no memory. entries: of the level beside it; main: its array of small pages. */
 struct classify *classify_new(struct arena *, uint64_t entries, const struct tlb *main);
 enum miss_class classify_miss(const struct classify *, uint64_t key);
-/* The page was hit or filled. */
-void classify_use(struct classify *, uint64_t key);
 /* The page was invalidated. */
 void classify_drop(struct classify *, uint64_t key);
 /* The words of the pages around this one, to be filled soon; NULL: no memory. */
@@ -120,6 +118,15 @@ static inline enum miss_class classify_use_page(struct classify *c, uint32_t *pa
     c->newest = *page = oldest;
     c->held[oldest].key = key;
     return at >= HELD_FIRST ? MISS_CAPACITY : at == PAGE_UNKNOWN ? MISS_COLD : MISS_COHERENCE;
+}
+
+/* The page was hit or filled: it is the newest now. Its class, had it been missed. */
+static inline enum miss_class classify_use(struct classify *c, uint64_t key)
+{
+    const struct classify_bucket *near = classify_near(c, key);
+    bool known = __builtin_expect(near->tag == classify_tag(key), 1);
+    struct classify_group *g = known ? near->group : classify_group(c, key);
+    return g ? classify_use_page(c, classify_page(g, key), key) : MISS_COLD;
 }
 
 /* The page in this slot of the level's main array was hit. */

@@ -110,7 +110,7 @@ static struct tlb_entry *psc_entry(const struct tlb *t, const struct region_psc 
 }
 
 /* Looks for the entry in its set. false: it is not held. */
-static __attribute__((noinline)) bool psc_search(const struct tlb *t, struct region_psc *p)
+static bool psc_search(const struct tlb *t, struct region_psc *p)
 {
     int way = t->config.ways ? tlb_find(t, p->set, p->key) : TLB_NONE;
     if (way != TLB_NONE)

@@ -81,4 +81,11 @@ static inline unsigned region_at(uint64_t key)
     return region_number(key) % REGIONS;
 }
 
+/* What is known of the page's region in this batch; NULL: nothing yet. */
+static inline const struct region_down *region_known(const struct regions *r, uint64_t key)
+{
+    const struct region_down *down = &r->down[region_at(key)];
+    return down->tag == r->batch + region_number(key) ? down : NULL;
+}
+
 #endif

@@ -352,12 +352,17 @@ START_TEST(marks_count_what_lies_between)
 }
 END_TEST
 
+static void open_pair(struct moment_stage *m)
+{
+    static const struct sample sample = {
+        .name = "pair", .trace = "lesson-best-fit.json", .against = "alloc=first-fit"};
+    moment_open(m, &sample, true);
+}
+
 START_TEST(two_runs_stay_together_and_differ_where_they_do)
 {
     struct moment_stage m;
-    static const struct sample sample = {
-        .name = "pair", .trace = "lesson-best-fit.json", .against = "alloc=first-fit"};
-    moment_open(&m, &sample, true);
+    open_pair(&m);
     struct window *w = &m.window;
     ck_assert(w->pair.known);
     ck_assert_uint_eq(w->pair.first.op, 16); /* the request that fits into several holes */
@@ -452,9 +457,7 @@ END_TEST
 START_TEST(both_runs_speak_the_same_language)
 {
     struct moment_stage m;
-    static const struct sample sample = {
-        .name = "pair", .trace = "lesson-best-fit.json", .against = "alloc=first-fit"};
-    moment_open(&m, &sample, true);
+    open_pair(&m);
     press(&m.window, 'j', 0);
     press(&m.window, 'l', MOD_CTRL);
     ck_assert_ptr_nonnull(strstr(m.window.pair.view.chapter, "Schritt "));

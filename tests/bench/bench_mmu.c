@@ -19,6 +19,7 @@
 #include "sim/base/arena.h"
 #include "sim/base/check.h"
 #include "sim/base/event.h"
+#include "sim/config.h"
 #include "tests/bench/bench.h"
 
 #include <math.h>
@@ -217,11 +218,18 @@ static uint64_t floor_run(const va_t *va, size_t n)
 
 /* ---- configurations ---- */
 
+static struct mmu_config shipped(void)
+{
+    static struct config c;
+    config_default(&c);
+    return c.mmu;
+}
+
 static void with_psc(struct mmu_config *c)
 {
-    c->psc_entries[2] = 32;
-    c->psc_entries[3] = 4;
-    c->psc_entries[4] = 2;
+    const struct mmu_config d = shipped();
+    memcpy(c->psc_entries, d.psc_entries, sizeof(c->psc_entries));
+    memcpy(c->psc_ways, d.psc_ways, sizeof(c->psc_ways));
 }
 
 static void with_classes(struct mmu_config *c)
@@ -229,10 +237,11 @@ static void with_classes(struct mmu_config *c)
     c->classify = true;
 }
 
+/* What the default configuration switches on. */
 static void with_default(struct mmu_config *c)
 {
     with_psc(c);
-    with_classes(c);
+    c->classify = shipped().classify;
 }
 
 /* ---- measuring ---- */
